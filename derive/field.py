@@ -265,8 +265,6 @@ class Field:
         return self.reduce(num, den)
 
 
-
-
 def _starts_negative(terms: list[tuple[int, int]]) -> bool:
     """Mostly minus signs, or as many of both and the lowest-degree term negative: 1 - x rather than x - 1."""
     minus = sum(c < 0 for _, c in terms)

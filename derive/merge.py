@@ -11,13 +11,24 @@ from dataclasses import replace
 
 from .dyson import DysonEquation, Pairing, Tau
 from .graph import components
+from .pencil import Pencil
 from .ring import Poly, Ring, word_key
 
-__all__ = ["merge_equal"]
+__all__ = ["merge_equal", "signature"]
 
 
-def merge_equal(ring: Ring, equation: DysonEquation) -> DysonEquation:
-    """Give equal components the same unknowns; returns an equation with fewer taus."""
+def signature(pencil: Pencil, members: list[int]) -> str:
+    """Equal exactly for components with the same blocks in the same order."""
+    return ";".join(
+        f"{members.index(i)},{members.index(j)}:{pencil.rows[i][j].key}:{pencil.blocks[i].space.size}"
+        for i in members
+        for j in members
+        if j in pencil.rows[i]
+    )
+
+
+def merge_equal(ring: Ring, equation: DysonEquation) -> tuple[DysonEquation, dict[int, int]]:
+    """Give equal components the same unknowns; returns an equation with fewer taus, and which became which."""
     pencil = equation.pencil
     growing = equation.growing()
     edges = {i: [j for j in pencil.rows[i] if j in growing] for i in growing}
@@ -26,19 +37,14 @@ def merge_equal(ring: Ring, equation: DysonEquation) -> DysonEquation:
     label: dict[int, int] = {}
     for component in components(growing, edges):
         members = sorted(component)
-        signature = ";".join(
-            f"{members.index(i)},{members.index(j)}:{pencil.rows[i][j].key}:{pencil.blocks[i].space.size}"
-            for i in members
-            for j in members
-            if j in pencil.rows[i]
-        )
-        first = groups.setdefault(signature, members)
+        first = groups.setdefault(signature(pencil, members), members)
         twin.update(zip(members, first, strict=True))
         label.update(dict.fromkeys(members, members[0]))
     representative: dict[tuple[int, int, str], int] = {}
     index: list[int] = []
     kept: list[Tau] = []
     replacement = {}
+    became: dict[int, int] = {}
     for tau in equation.taus:
         row, col = tau.row, tau.col
         if label[row] == label[col]:
@@ -51,12 +57,13 @@ def merge_equal(ring: Ring, equation: DysonEquation) -> DysonEquation:
         target = kept[representative[key]]
         if target.position != tau.position:
             replacement[tau.position] = ring.field.generator(target.position)
+            became[tau.position] = target.position
     if not replacement:
-        return equation
+        return equation, {}
     pairings = tuple(Pairing(p.i, p.j, index[p.tau], p.element) for p in equation.pairings)
 
     def rewrite(a: Poly) -> Poly:
         return Poly(a.rows, a.cols, {w: ring.field.subs(c, replacement) for w, c in a.terms.items()})
 
     K = {entry: rewrite(a) for entry, a in equation.K.items()}
-    return replace(equation, taus=tuple(kept), pairings=pairings, K=K)
+    return replace(equation, taus=tuple(kept), pairings=pairings, K=K), became

@@ -11,19 +11,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Basic, Expr, MatrixExpr, Symbol, sympify
+from sympy import Basic, Expr, MatAdd, MatMul, MatrixExpr, Symbol, sympify
 
 from .dyson import DysonEquation, dyson_equation
 from .eliminate import Elimination, eliminate
 from .errors import CommutationError, DimensionError, ResolventError
 from .field import Field, Fraction
 from .merge import merge_equal
-from .nodes import Eye, Inv, Letter, Node, Prod, Sum
+from .nodes import Eye, Letter, Node, Prod, Sum
 from .pencil import Pencil, build_pencil
 from .read import Functional, Reader, dimensions_of, letters_of, square_roots
 from .reduce import Reduced, output_poly, reduce_system, unreduced
 from .regime import Regime, read_regime
-from .ring import Poly, Ring
+from .ring import Poly, Ring, word_key
 from .symbols import Deterministic, MatrixLetter, RandomMatrix, Signal
 from .system import System, to_system
 
@@ -38,6 +38,7 @@ class Problem:
     regime: Regime
     inner: Mapping[frozenset[Signal], Expr]
     commuting: tuple[tuple[Deterministic, ...], ...]
+    declared: Mapping[tuple[Signal, Signal], Expr]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Derivation:
     pencil: Pencil
     paired: DysonEquation
     equation: DysonEquation
+    merged: Mapping[int, int]
     elimination: Elimination
     unreduced: Mapping[int, Fraction]
     reduced: Reduced
@@ -64,7 +66,37 @@ class Derivation:
         solved = {Symbol(name): field.to_sympy(value) for name, value in self.reduced.values.items()}
         values = {name: _place(expr, solved) for name, expr in self.placeholders.items()}
         taken = {s.name for s in field_symbols(self)} | {letter.name for letter in self.problem.letters}
-        return to_system(self.ring, self.reduced, values, taken)
+        also = [field.to_sympy(c) for c in _inside(self.ring, self.outputs[0]).values()] if self.is_matrix else []
+        return to_system(self.ring, self.reduced, values, taken, also)
+
+    @cached_property
+    def lettered(self) -> list[MatrixLetter]:
+        """Matrices and signals whose law evaluation needs: a signal only where it meets a deterministic matrix."""
+        met = {f.matrix for word in self.ring.forms.values() for f in word if isinstance(f, Letter) and f.is_signal}
+        return [m for m in self.problem.letters if isinstance(m, Deterministic) or m in met]
+
+    @property
+    def is_matrix(self) -> bool:
+        """The quantity is a matrix: its deterministic equivalent was asked for."""
+        return isinstance(next(iter(self.quantities.values())), MatrixExpr) and "_C0" in self.placeholders
+
+    @cached_property
+    def matrix(self) -> MatrixExpr:
+        """The deterministic equivalent of a matrix quantity, coefficients reduced and unknowns named."""
+        field, (poly,) = self.ring.field, self.outputs
+        words = sorted(poly.terms.items(), key=lambda item: word_key(item[0]))
+        terms = []
+        for k, (word, _) in enumerate(words):
+            coefficient = self.system.values[f"_C{k}"]
+            matrix = self.ring.word_to_sympy(word, poly.rows)
+            terms.append(matrix if coefficient == 1 else MatMul(coefficient, matrix))
+        total = MatAdd(*terms) if len(terms) > 1 else terms[0]
+        names = self.system.names
+        hidden = {field.meaning(v): field.to_sympy(e) for v, e in reversed(self.reduced.definitions)}
+        for symbol, expr in hidden.items():
+            if symbol not in names:
+                total = total.xreplace({symbol: expr})
+        return total.xreplace(dict(names))
 
 
 def _place(expr: Expr, solved: Mapping[Expr, Expr]) -> Expr:
@@ -99,7 +131,9 @@ def read_problem(
             raise ResolventError(f"inner products are declared as {{(u, v): rho}} with two Signals, got the key {pair}")
         u, v = pair
         if space_of.space(u.shape[0]) != space_of.space(v.shape[0]):
-            raise DimensionError(f"{u.name} has dimension {u.shape[0]} and {v.name} {v.shape[0]}: they have no inner product")
+            raise DimensionError(
+                f"{u.name} has dimension {u.shape[0]} and {v.name} {v.shape[0]}: they have no inner product"
+            )
         if u == v:
             raise ResolventError(f"the squared norm of {u.name} is declared by Signal('{u.name}', ..., norm2=...)")
         value = sympify(value)
@@ -118,12 +152,17 @@ def read_problem(
         family = tuple(group)
         for letter in family:
             if not isinstance(letter, Deterministic) or not letter.is_hermitian_matrix:
-                raise CommutationError(f"{letter} cannot be declared to commute: only symmetric Deterministic matrices can")
+                raise CommutationError(
+                    f"{letter} cannot be declared to commute: only symmetric Deterministic matrices can"
+                )
             if letter in seen:
-                raise CommutationError(f"{letter.name} is in two commuting families; declare one family with all of them")
+                raise CommutationError(
+                    f"{letter.name} is in two commuting families; declare one family with all of them"
+                )
             seen.add(letter)
         families.append(family)
-    return Problem(letters, space_of, products, tuple(families))
+    declared = {pair: sympify(value) for pair, value in (inner or {}).items()}
+    return Problem(letters, space_of, products, tuple(families), declared)
 
 
 def _scalars(node: Node) -> set[Expr]:
@@ -183,7 +222,7 @@ def _run(
 ) -> Derivation:
     pencil = build_pencil(ring, [f.node for f in functionals])
     paired = dyson_equation(ring, pencil, problem.regime)
-    equation = merge_equal(ring, paired)
+    equation, merged = merge_equal(ring, paired)
     elimination = eliminate(ring, equation)
     rhs = unreduced(ring, equation, elimination)
     outputs = tuple(output_poly(ring, equation, elimination, output) for output in pencil.outputs)
@@ -199,7 +238,19 @@ def _run(
     prefer = [t.position for t in equation.taus if t.row == t.col and blocks[t.row].kind == "inverse"]
     reduced = reduce_system(ring, rhs, values, prefer)
     return Derivation(
-        problem, quantities, functionals, ring, pencil, paired, equation, elimination, rhs, reduced, outputs, shown
+        problem,
+        quantities,
+        functionals,
+        ring,
+        pencil,
+        paired,
+        equation,
+        merged,
+        elimination,
+        rhs,
+        reduced,
+        outputs,
+        shown,
     )
 
 
@@ -235,19 +286,32 @@ def derive_matrix(expr: MatrixExpr, problem: Problem) -> tuple[Derivation, Poly]
             ring = _ring(problem, _scalars(node), spare)
             pencil = build_pencil(ring, [node])
             paired = dyson_equation(ring, pencil, problem.regime)
-            equation = merge_equal(ring, paired)
+            equation, merged = merge_equal(ring, paired)
             elimination = eliminate(ring, equation)
             rhs = unreduced(ring, equation, elimination)
             poly = output_poly(ring, equation, elimination, pencil.outputs[0])
-            values = {f"_C{k}": c for k, (_, c) in enumerate(sorted(poly.terms.items(), key=str))}
+            values = {
+                f"_C{k}": c for k, (_, c) in enumerate(sorted(poly.terms.items(), key=lambda item: word_key(item[0])))
+            }
             prefer = [t.position for t in equation.taus if t.row == t.col and pencil.blocks[t.row].kind == "inverse"]
             # traces inside the words count as used, so every core unknown is kept
             reduced = reduce_system(ring, rhs, values | _inside(ring, poly), prefer)
             shown = {f"_C{k}": Symbol(f"_C{k}") for k in range(len(poly.terms))}
             return (
                 Derivation(
-                    problem, {"value": expr}, (functional,), ring, pencil, paired, equation, elimination, rhs, reduced,
-                    (poly,), shown,
+                    problem,
+                    {"value": expr},
+                    (functional,),
+                    ring,
+                    pencil,
+                    paired,
+                    equation,
+                    merged,
+                    elimination,
+                    rhs,
+                    reduced,
+                    (poly,),
+                    shown,
                 ),
                 poly,
             )

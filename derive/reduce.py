@@ -126,7 +126,7 @@ def reduce_system(
     system = dict(rhs)
     zeros = _zeros(ring, system)
     merged = _classes(ring, {v: e for v, e in system.items() if v not in zeros}, zeros)
-    replacement = {v: field.zero for v in zeros}
+    replacement = dict.fromkeys(zeros, field.zero)
     replacement |= {v: field.generator(r) for v, r in merged.items() if r != v}
     system = {v: field.subs(e, replacement) for v, e in system.items() if merged.get(v) == v}
     values = {name: field.subs(v, replacement) for name, v in values.items()}
@@ -238,7 +238,7 @@ def _zeros(ring: Ring, system: Mapping[int, Fraction]) -> set[int]:
     field = ring.field
     guess = set(system)
     while guess:
-        replacement = {v: field.zero for v in guess}
+        replacement = dict.fromkeys(guess, field.zero)
         keep = set()
         for v in guess:
             try:
@@ -255,7 +255,7 @@ def _zeros(ring: Ring, system: Mapping[int, Fraction]) -> set[int]:
 def _classes(ring: Ring, system: Mapping[int, Fraction], zeros: set[int]) -> dict[int, int]:
     """Coarsest partition of the unknowns that is stable under the equations; maps each to its representative."""
     field = ring.field
-    gone = {v: field.zero for v in zeros}
+    gone = dict.fromkeys(zeros, field.zero)
     system = {v: field.subs(e, gone) for v, e in system.items()}
     inside = _Dependence(ring, set(system))
     # unknowns inside an inverse keep their own class: their traces are generators of their own
@@ -300,7 +300,7 @@ def _solve_affine(ring: Ring, local: Mapping[int, Fraction]) -> list[tuple[int, 
     """Gaussian elimination over the field."""
     field = ring.field
     order = sorted(local)
-    zero = {v: field.zero for v in order}
+    zero = dict.fromkeys(order, field.zero)
     rows = []
     for v in order:
         constant = field.subs(local[v], zero)

@@ -41,7 +41,9 @@ class Regime:
             return Space(dim, True, dim)
         size, power = self.growth(dim)
         if power != 1:
-            raise RegimeError(f"the dimension {dim} grows like {self.base}**{power}; dimensions must grow like {self.base}")
+            raise RegimeError(
+                f"the dimension {dim} grows like {self.base}**{power}; dimensions must grow like {self.base}"
+            )
         return Space(size, False, self.labels.get(size, dim))
 
     def growth(self, scalar: Expr) -> tuple[Expr, Expr]:
@@ -104,7 +106,9 @@ def read_regime(regime: Mapping, dims: Iterable[Symbol]) -> Regime:
             ratio = (rule.subs({d: r * base for d, r in ratios.items()}, simultaneous=True) / base).expand()
             ratio = ratio.simplify() if ratio.has(base) else ratio
             if ratio.has(base) or ratio.is_zero:
-                raise RegimeError(f"{dim} = {rule} is not a fixed multiple of {base}; write for example {{{dim}: c*{base}}}")
+                raise RegimeError(
+                    f"{dim} = {rule} is not a fixed multiple of {base}; write for example {{{dim}: c*{base}}}"
+                )
             ratios[dim] = ratio
     labels: dict[Expr, Symbol] = {}
     for dim in sorted(ratios, key=lambda d: (d != base, d.name)):

@@ -19,7 +19,7 @@ from .nodes import Letter
 from .regime import Regime, Space
 from .symbols import MatrixLetter, Signal
 
-__all__ = ["InverseAtom", "Poly", "Ring", "Shift", "Word"]
+__all__ = ["InverseAtom", "Poly", "Ring", "Shift", "Word", "letter_to_sympy", "word_key"]
 
 
 @dataclass(frozen=True)
@@ -201,13 +201,13 @@ class Ring:
         if scalar is not None:
             return self.identity(a.rows, scalar.inverse())
         if len(a.terms) == 1:
-            (word, c), = a.terms.items()
+            ((word, c),) = a.terms.items()
             if len(word) == 1 and isinstance(word[0], InverseAtom):
                 return self.scale(c.inverse(), word[0].arg)
             # a single word has no shift to normalise
             monic, lead = Poly(a.rows, a.cols, {word: self.field.one}), c
         elif len(a.terms) == 2 and () in a.terms:
-            (word, lead), = ((w, c) for w, c in a.terms.items() if w)
+            ((word, lead),) = ((w, c) for w, c in a.terms.items() if w)
             shift = a.terms[()] / lead
             monic = Poly(a.rows, a.cols, {(): self.shift(shift, word), word: self.field.one})
         else:
@@ -286,9 +286,7 @@ class Ring:
         """Cyclic rotations that do not cut a run of commuting factors in two."""
 
         def boundaries(w: Word) -> list[int]:
-            return [
-                k for k in range(len(w)) if self.family(w[k]) is None or self.family(w[k]) != self.family(w[k - 1])
-            ]
+            return [k for k in range(len(w)) if self.family(w[k]) is None or self.family(w[k]) != self.family(w[k - 1])]
 
         cuts = boundaries(word)
         if not cuts:
@@ -336,7 +334,7 @@ class Ring:
             elif factor.root:
                 factors.append(_power(factor.matrix, Rational(count, 2)))
             else:
-                factors.append(_power(_letter_to_sympy(factor), Integer(count)))
+                factors.append(_power(letter_to_sympy(factor), Integer(count)))
             k = run
         return MatMul(*factors) if len(factors) > 1 else factors[0]
 
@@ -354,7 +352,7 @@ def _power(matrix: MatrixExpr, exponent: Rational) -> MatrixExpr:
     return Inverse(matrix) if exponent == -1 else MatPow(matrix, exponent)
 
 
-def _letter_to_sympy(letter: Letter) -> MatrixExpr:
+def letter_to_sympy(letter: Letter) -> MatrixExpr:
     return {
         "": lambda m: m,
         "T": Transpose,

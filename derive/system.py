@@ -7,11 +7,12 @@ resolvent, ``h`` for a definition; numbered in a fixed order when there are seve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from sympy import Eq, Expr, Symbol, srepr
 
+from .field import Fraction
 from .reduce import Reduced
 from .ring import Ring
 
@@ -26,7 +27,8 @@ class System:
     """Fixed-point equations in ``unknowns``, then ``definitions`` in order, then ``values``.
 
     ``residuals[k]`` vanishes at the solution; ``right_hand_sides[k]`` is the explicit form ``unknown = ...`` or None.
-    ``origin`` writes every unknown in the Dyson unknowns ``tau_k`` of the unreduced equation.
+    ``origin`` writes every unknown in the Dyson unknowns ``tau_k`` of the unreduced equation; ``names`` maps the symbols
+    of the earlier stages to the ones used here.
     """
 
     unknowns: tuple[Symbol, ...]
@@ -35,6 +37,7 @@ class System:
     definitions: tuple[tuple[Symbol, Expr], ...]
     values: Mapping[str, Expr]
     origin: Mapping[Symbol, Expr]
+    names: Mapping[Symbol, Symbol] = field(default_factory=dict)
 
     @property
     def equations(self) -> list[Eq]:
@@ -60,7 +63,7 @@ class System:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _namer(taken: Collection[str]):
+def _namer(taken: Collection[str]) -> Callable[[tuple[str, ...], int], list[Symbol]]:
     used = set(taken)
 
     def name(bases: tuple[str, ...], count: int) -> list[Symbol]:
@@ -74,12 +77,14 @@ def _namer(taken: Collection[str]):
     return name
 
 
-def to_system(ring: Ring, reduced: Reduced, values: Mapping[str, Expr], taken: Collection[str]) -> System:
-    """Name the unknowns and convert to SymPy; ``values`` are expressions in placeholders that ``reduced`` solves."""
-    field = ring.field
+def to_system(
+    ring: Ring, reduced: Reduced, values: Mapping[str, Expr], taken: Collection[str], also: Collection[Expr] = ()
+) -> System:
+    """Name the unknowns and convert to SymPy; definitions that occur in ``values``, in the equations or in ``also`` are listed."""
+    numbers = ring.field
     shifts = {s.position for s in ring.shifts.values()}
     name = _namer(taken)
-    renamed: dict[Expr, Symbol] = {}
+    renamed: dict[Symbol, Symbol] = {}
     core = [e.unknown for e in reduced.equations]
     for bases, members in (
         (("kappa", "varkappa"), [v for v in core if v in shifts]),
@@ -87,7 +92,7 @@ def to_system(ring: Ring, reduced: Reduced, values: Mapping[str, Expr], taken: C
     ):
         if members:
             for v, symbol in zip(members, name(bases, len(members)), strict=True):
-                renamed[field.meaning(v)] = symbol
+                renamed[numbers.meaning(v)] = symbol
 
     inline = dict(reduced.definitions)
     right = {}
@@ -97,25 +102,25 @@ def to_system(ring: Ring, reduced: Reduced, values: Mapping[str, Expr], taken: C
         if value is not None:
             shorter = value
             for v in reversed(list(inline)):
-                shorter = field.subs(shorter, {v: inline[v]})
+                shorter = numbers.subs(shorter, {v: inline[v]})
             if shorter and _monomials(shorter) <= _SHORT:
-                value, residual = shorter, field.generator(e.unknown) - shorter
+                value, residual = shorter, numbers.generator(e.unknown) - shorter
         right[e.unknown] = value
         residuals[e.unknown] = residual
 
     # definitions that something still refers to, directly, through a trace or through another definition
-    pending = [field.to_sympy(f) for f in (*right.values(), *residuals.values()) if f is not None]
-    pending += list(values.values())
-    by_symbol = {field.meaning(v): (v, e) for v, e in reduced.definitions}
+    pending = [numbers.to_sympy(f) for f in (*right.values(), *residuals.values()) if f is not None]
+    pending += [*values.values(), *also]
+    by_symbol = {numbers.meaning(v): (v, e) for v, e in reduced.definitions}
     used: set[Expr] = set()
     while pending:
         for symbol in pending.pop().free_symbols & by_symbol.keys():
             if symbol not in used:
                 used.add(symbol)
-                pending.append(field.to_sympy(by_symbol[symbol][1]))
-    listed = [(field.meaning(v), e) for v, e in reduced.definitions if field.meaning(v) in used]
-    monic = [s for s, _ in listed if field.position(s) in shifts]
-    plain = [s for s, _ in listed if field.position(s) not in shifts]
+                pending.append(numbers.to_sympy(by_symbol[symbol][1]))
+    listed = [(numbers.meaning(v), e) for v, e in reduced.definitions if numbers.meaning(v) in used]
+    monic = [s for s, _ in listed if numbers.position(s) in shifts]
+    plain = [s for s, _ in listed if numbers.position(s) not in shifts]
     if monic:
         renamed.update(zip(monic, name(("kappa", "varkappa"), len(monic)), strict=True))
     if plain:
@@ -126,17 +131,18 @@ def to_system(ring: Ring, reduced: Reduced, values: Mapping[str, Expr], taken: C
 
     origin = {}
     for v in core:
-        symbol = field.meaning(v)
-        origin[renamed[symbol]] = field.to_sympy(reduced.start[v]) if v in reduced.start else symbol
+        symbol = numbers.meaning(v)
+        origin[renamed[symbol]] = numbers.to_sympy(reduced.start[v]) if v in reduced.start else symbol
     return System(
-        tuple(renamed[field.meaning(v)] for v in core),
-        tuple(show(field.to_sympy(residuals[v])) for v in core),
-        tuple(None if right[v] is None else show(field.to_sympy(right[v])) for v in core),
-        tuple((renamed[s], show(field.to_sympy(e))) for s, e in listed),
+        tuple(renamed[numbers.meaning(v)] for v in core),
+        tuple(show(numbers.to_sympy(residuals[v])) for v in core),
+        tuple(None if right[v] is None else show(numbers.to_sympy(right[v])) for v in core),
+        tuple((renamed[s], show(numbers.to_sympy(e))) for s, e in listed),
         {key: show(value) for key, value in values.items()},
         origin,
+        renamed,
     )
 
 
-def _monomials(value) -> int:
+def _monomials(value: Fraction) -> int:
     return sum(len(f.monoms()) for poly in (value.num, value.den) for f, _ in poly.factor()[1])

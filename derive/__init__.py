@@ -1,0 +1,54 @@
+"""Resolvent: derive the high-dimensional limits of random-matrix quantities from the expressions themselves.
+
+>>> from sympy import Identity, Symbol, Trace
+>>> from derive import Wigner, dimensions, limit
+>>> n, z = dimensions("n"), Symbol("z")
+>>> W = Wigner("W", n, variance=1/n)
+>>> limit(Trace((W - z*Identity(n)).I)/n, {}).equations
+[Eq(g, -1/(g + z))]
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# names are loaded on first use: the command lists theorems without importing SymPy
+_HOME = {
+    "errors": (
+        "BranchError", "CertificationError", "CommutationError", "DimensionError", "LawError", "NotRationalError",
+        "ParameterError", "RegimeError", "ResolventError",
+    ),
+    "symbols": ("Deterministic", "Gaussian", "Signal", "Wigner", "dimensions"),
+    "laws": ("atomic", "density", "joint"),
+    "result": ("DeterministicEquivalent", "Evaluation", "Limit", "deterministic_equivalent", "limit"),
+    "steps": ("Step",),
+    "system": ("System",),
+    "solve.status": ("Status",),
+    "solve.certify": ("Certificate",),
+}  # fmt: skip
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE)
+
+if TYPE_CHECKING:
+    from .errors import *  # noqa: F403
+    from .laws import atomic, density, joint  # noqa: F401
+    from .result import DeterministicEquivalent, Evaluation, Limit, deterministic_equivalent, limit  # noqa: F401
+    from .solve.certify import Certificate  # noqa: F401
+    from .solve.status import Status  # noqa: F401
+    from .steps import Step  # noqa: F401
+    from .symbols import Deterministic, Gaussian, Signal, Wigner, dimensions  # noqa: F401
+    from .system import System  # noqa: F401
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'derive' has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE})

@@ -1,0 +1,111 @@
+"""Check the parameters a user evaluates at and put them into one batch.
+
+Border of the numerics: everything that can be wrong with a parameter raises here, in the user's symbols.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Symbol
+
+from .errors import LawError, ParameterError
+from .numbers import exact
+from .symbols import Deterministic, MatrixLetter, Signal
+
+__all__ = ["Binding", "bind"]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Scalar parameters as the user gave them, laws by letter or tuple of letters."""
+
+    scalars: Mapping[Symbol, Any]
+    laws: Mapping[Any, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The broadcast shape of the array-valued parameters."""
+        return np.broadcast_shapes(
+            *(np.shape(_host(v)) for v in self.scalars.values() if not isinstance(v, str | Expr)), ()
+        )
+
+    def exact(self) -> dict[Symbol, Expr]:
+        """One point, exactly; an array-valued parameter is refused."""
+        out = {}
+        for symbol, value in self.scalars.items():
+            if not isinstance(value, str | Expr) and np.ndim(_host(value)) > 0:
+                raise ParameterError(
+                    f"{symbol} is an array; digits and certificates are computed at one point at a time"
+                )
+            out[symbol] = exact(value, symbol.name)
+        return out
+
+
+def _host(value: Any) -> Any:
+    return value.get() if hasattr(value, "get") and hasattr(value, "ndim") else value
+
+
+def bind(
+    params: Mapping, expected: Sequence[Symbol], optional: Iterable[Symbol], letters: Sequence[MatrixLetter]
+) -> Binding:
+    """Split and check ``params``: every expected symbol present, none unknown, each in its domain."""
+    known = {s.name: s for s in (*expected, *optional)}
+    by_name = {m.name: m for m in letters}
+    scalars: dict[Symbol, Any] = {}
+    laws: dict[Any, Any] = {}
+    for key, value in params.items():
+        if isinstance(key, MatrixLetter) or isinstance(key, tuple):
+            for letter in key if isinstance(key, tuple) else (key,):
+                if by_name.get(getattr(letter, "name", None)) != letter:
+                    raise ParameterError(
+                        f"{letter} does not occur in the expression; its matrices are {_names(by_name)}"
+                    )
+                if not isinstance(letter, Deterministic | Signal):
+                    raise LawError(f"{letter.name} is random: it is described by its variance, not by a law")
+            laws[key] = value
+            continue
+        name = key if isinstance(key, str) else getattr(key, "name", str(key))
+        if name not in known:
+            close = difflib.get_close_matches(name, list(known), 1)
+            hint = f"; did you mean {close[0]}?" if close else f"; the parameters are {_names(known)}"
+            raise ParameterError(f"unknown parameter {name}{hint}")
+        _check(known[name], value)
+        scalars[known[name]] = value
+    missing = [s.name for s in expected if s not in scalars]
+    if missing:
+        raise ParameterError(f"missing value for {', '.join(missing)}; the parameters are {_names(known)}")
+    return Binding(scalars, laws)
+
+
+def _names(mapping: Mapping[str, Any]) -> str:
+    return ", ".join(mapping) if mapping else "none"
+
+
+def _check(symbol: Symbol, value: Any) -> None:
+    if isinstance(value, str | Expr):
+        array = np.asarray(complex(exact(value, symbol.name)))
+    else:
+        array = np.asarray(_host(value))
+        if array.dtype == object or array.dtype.kind not in "iufcb":
+            if array.ndim:
+                array = np.vectorize(lambda v: complex(exact(v, symbol.name)))(array)
+            else:
+                array = np.asarray(complex(exact(value, symbol.name)))
+    if not np.isfinite(array).all():
+        raise ParameterError(f"{symbol} must be a finite number, got {value}")
+    real = bool(np.all(np.imag(array) == 0))
+    parts = np.real(array)
+    if symbol.is_real and not real:
+        raise ParameterError(f"{symbol} must be real, got {value}")
+    for test, word in (
+        (symbol.is_positive and not (parts > 0).all(), "positive"),
+        (symbol.is_nonnegative and not (parts >= 0).all(), "nonnegative"),
+        (symbol.is_negative and not (parts < 0).all(), "negative"),
+    ):
+        if test and (real or not symbol.is_real):
+            raise ParameterError(f"{symbol} must be {word}, got {value}")

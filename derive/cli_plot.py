@@ -1,0 +1,173 @@
+"""The plot of a theorem against a parameter: theory as lines, simulation as points with error bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .cli_files import replacing
+from .errors import BranchError, ParameterError
+
+if TYPE_CHECKING:
+    from models.theorem import Parameter, Theorem
+
+__all__ = ["Curves", "Point", "draw", "record", "simulate", "sweep"]
+
+# how many places of the axis are simulated for an overlay: enough to see the shape, few enough to wait for
+OVERLAY_POINTS, OVERLAY_TRIALS = 7, 24
+
+
+@dataclass(frozen=True)
+class Point:
+    """A simulated mean at one place of the axis, with the standard errors of its real and imaginary parts."""
+
+    place: complex
+    mean: complex
+    error: float
+    imag_error: float
+    size: int
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Values by quantity on a grid, NaN where there is no limit; ``message`` says why, where that happens."""
+
+    grid: np.ndarray
+    values: Mapping[str, np.ndarray]
+    message: str = ""
+
+
+def sweep(
+    theorem: Theorem, params: Mapping[Any, Any], parameter: Parameter, grid: np.ndarray, only: Sequence[str]
+) -> Curves:
+    """Evaluate the quantities and observables of a theorem on a grid of one parameter."""
+    from models.catalogue import closest
+
+    from .solve.status import Status
+
+    names = [*theorem.quantities, *theorem.observables]
+    for name in only:
+        if name not in names:
+            raise ParameterError(f"--only {name}: {theorem.name} has no such quantity; {closest(name, names)}")
+    params = theorem.resolve({**params, parameter.symbol: grid})
+    found = theorem.law.evaluate(params, full_output=True)
+    limits = {name: np.broadcast_to(found.value[name], grid.shape) for name in theorem.quantities}
+    status = np.broadcast_to(found.status, grid.shape)
+    failed = np.flatnonzero(status)
+    message = ""
+    if len(failed):
+        first = f"{parameter.name} = {grid[failed[0]]:.6g}"
+        message = f"{len(failed)} of {len(grid)} points have no limit; at {first}: {Status(status[failed[0]]).message}"
+        if len(failed) == len(grid):
+            raise BranchError(f"none of the {message}")
+    with np.errstate(invalid="ignore"):
+        observed = {**limits, **theorem.read_off(limits, params)}
+    return Curves(grid, {name: np.asarray(observed[name]) for name in names if not only or name in only}, message)
+
+
+def simulate(
+    theorem: Theorem, params: Mapping[Any, Any], parameter: Parameter, curves: Curves, options: Mapping[str, Any]
+) -> dict[str, list[Point]]:
+    """Simulate at a few places of the grid, at the largest size asked for; errors are seen in the plot, not judged."""
+    import verify
+    from verify.observables import pseudo_values, read_observables
+
+    from .cli_verify import simulation_arguments
+
+    arguments = simulation_arguments(options)
+    size = max(arguments.pop("sizes", theorem.sizes))
+    trials = arguments.pop("trials", OVERLAY_TRIALS)
+    found: dict[str, list[Point]] = {name: [] for name in curves.values}
+    for place in _places(theorem, parameter, curves):
+        here = theorem.resolve({**params, parameter.symbol: place})
+        columns = verify.simulate(theorem.law, here, size, trials, **arguments)
+        observables = read_observables(theorem.plain_observables, tuple(columns), here)
+        columns |= {name: pseudo_values(observable, columns) for name, observable in observables.items()}
+        for name, points in found.items():
+            values = columns[name]
+            error, imag_error = (
+                float(np.std(part, ddof=1) / np.sqrt(len(values))) for part in (values.real, np.imag(values))
+            )
+            points.append(Point(complex(place), complex(values.mean()), error, imag_error, size))
+    return found
+
+
+def _places(theorem: Theorem, parameter: Parameter, curves: Curves) -> list[Any]:
+    """Places spread over the grid where there is a limit; ratios of dimensions are simple fractions."""
+    valid = np.flatnonzero(np.all([np.isfinite(v) for v in curves.values.values()], axis=0))
+    chosen = curves.grid[valid[np.unique(np.linspace(0, len(valid) - 1, OVERLAY_POINTS).round().astype(int))]]
+    if not any(rule.has(parameter.symbol) for rule in theorem.regime.values()):
+        return chosen.tolist()
+    # a dimension c n is an integer at a usable n only if c is a simple fraction
+    simple = {Fraction(value).limit_denominator(10) for value in chosen.tolist()}
+    slack = 1e-9 * np.ptp(curves.grid)  # 0.1 on the grid is a little more than 1/10
+    return sorted(v for v in simple if curves.grid.min() - slack <= v <= curves.grid.max() + slack)
+
+
+def draw(
+    theorem: Theorem, parameter: Parameter, curves: Curves, points: Mapping[str, list[Point]] | None, output: str
+) -> None:
+    """Write the plot to ``output``; its suffix chooses the format."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+    from sympy import Symbol, latex
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    # along a line in the complex plane, the coordinate is the one that moves
+    moving_imag = np.ptp(curves.grid.real) == 0
+    grid = curves.grid.imag if moving_imag else curves.grid.real
+    for index, (name, values) in enumerate(curves.values.items()):
+        colour, label = f"C{index}", name.replace("_", " ")
+        parts = [("", values.real, "-")]
+        if np.iscomplexobj(values) and np.nanmax(np.abs(values.imag)) > 0:
+            parts = [("Re ", values.real, "-"), ("Im ", values.imag, "--")]
+        for prefix, part, style in parts:
+            axes.plot(grid, part, style, color=colour, label=prefix + label)
+        for point in (points or {}).get(name, ()):
+            place = point.place.imag if moving_imag else point.place.real
+            axes.errorbar(place, point.mean.real, yerr=2 * point.error, fmt="o", ms=4, capsize=2, color=colour)
+            if len(parts) == 2:
+                imag: dict[str, Any] = {"fmt": "s", "ms": 4, "capsize": 2, "color": colour, "mfc": "white"}
+                axes.errorbar(place, point.mean.imag, yerr=2 * point.imag_error, **imag)
+    if points:
+        label = f"simulation at {theorem.law.base} = {next(p.size for ps in points.values() for p in ps)}, 2 s.e."
+        axes.errorbar([], [], yerr=[], fmt="o", ms=4, capsize=2, color="0.4", label=label)
+    symbol = latex(Symbol(parameter.name))
+    axes.set_xlabel(f"Im ${symbol}$" if moving_imag else f"${symbol}$ ({parameter.description})")
+    axes.set_title(theorem.title, fontsize="medium", wrap=True)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    with replacing(output) as sibling:
+        figure.savefig(sibling, dpi=160, metadata={"Date": None} if output.endswith((".svg", ".pdf")) else None)
+
+
+def record(parameter: Parameter, curves: Curves, points: Mapping[str, list[Point]] | None) -> dict[str, Any]:
+    """Return what was plotted as plain data; null where there is no limit."""
+    from .cli_output import number_record
+
+    def _point(point: Point) -> dict[str, Any]:
+        error = point.error if point.mean.imag == 0 else {"re": point.error, "im": point.imag_error}
+        return {
+            "at": number_record(point.place),
+            "mean": number_record(point.mean),
+            "standard_error": error,
+            "size": point.size,
+        }
+
+    def numbers(values: np.ndarray) -> list[Any]:
+        return [number_record(v) if np.isfinite(v) else None for v in values]
+
+    return {
+        "parameter": parameter.name,
+        "grid": numbers(curves.grid),
+        "curves": {name: numbers(values) for name, values in curves.values.items()},
+        "simulation": {name: [_point(p) for p in places] for name, places in (points or {}).items()},
+        "message": curves.message,
+    }

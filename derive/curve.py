@@ -1,0 +1,131 @@
+"""The algebraic curve of a value: eliminate the unknowns and keep the factor on which the limit lies.
+
+Elimination by resultants brings extraneous factors (and keeps the spurious branches of a factored curve apart from
+the true one), so every factor is tested at points where the limit itself was computed to 40 digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+from sympy import Expr, I, MatrixExpr, Poly, Rational, Symbol, Trace
+
+from .errors import ResolventError
+from .field import Field
+from .lower.digits import MpKind
+from .system import System
+
+if TYPE_CHECKING:
+    from .result import Limit
+
+__all__ = ["algebraic_curve"]
+
+_POINTS = (
+    Rational(7, 10),
+    Rational(13, 10),
+    Rational(2, 5),
+    Rational(11, 5),
+    Rational(1, 3),
+    Rational(17, 9),
+    Rational(5, 7),
+)
+
+
+def algebraic_curve(system: System, parameters: Sequence[Symbol], law: Limit) -> Poly | None:
+    """The irreducible polynomial in the value ``G`` and the parameters, or None when there is none."""
+    rules: dict[Expr, Expr] = {}
+    for symbol, expr in system.definitions:
+        rules[symbol] = expr.xreplace(rules)
+    residuals = [r.xreplace(rules) for r in system.residuals]
+    (value,) = (v.xreplace(rules) for v in system.values.values())
+    unknowns = list(system.unknowns)
+    if any(e.has(Trace) or e.has(MatrixExpr) or not e.is_rational_function(*unknowns) for e in (*residuals, value)):
+        return None
+    taken = {s.name for e in (*residuals, value) for s in e.free_symbols}
+    name = next(n for n in ("G", "m", "G_0") if n not in taken)
+    target = Symbol(name)
+    field = Field([*residuals, value, target])
+    polys = [field.from_sympy(r).num for r in residuals]
+    fraction = field.from_sympy(value)
+    generator = field.generator(field.position(target))
+    polys.append((generator - fraction).num)
+    points = list(_evaluations(law, parameters, target))
+    for unknown in _order(polys, [field.position(u) for u in unknowns]):
+        with_it = [p for p in polys if p.degrees()[unknown]]
+        rest = [p for p in polys if not p.degrees()[unknown]]
+        pivot = min(with_it, key=lambda p: (p.degrees()[unknown], len(p)))
+        for p in with_it:
+            if p is not pivot:
+                rest.append(_true_factor(field, p.resultant(pivot, unknown), points))
+        polys = rest
+    (poly,) = polys
+    poly = _true_factor(field, poly, points)
+    expr = field.poly_to_sympy(poly)
+    gens = [target, *sorted(expr.free_symbols - {target}, key=str)]
+    out = Poly(expr, *gens)
+    return -out if out.LC() < 0 else out
+
+
+def _order(polys: list[Any], unknowns: list[int]) -> list[int]:
+    """Unknowns of low degree first: resultants grow with the degree."""
+    return sorted(unknowns, key=lambda u: sum(int(p.degrees()[u]) for p in polys))
+
+
+def _true_factor(field: Field, poly: Any, points: Sequence[dict[Symbol, Any]]) -> Any:
+    """The irreducible factor that vanishes at every point."""
+    _, factors = poly.factor()
+    best, smallest = None, None
+    for factor, _ in factors:
+        size = max(_relative(field, factor, point) for point in points)
+        if smallest is None or size < smallest:
+            best, smallest = factor, size
+    if best is None or smallest is None or smallest > mpmath.mpf(10) ** -25:
+        raise ResolventError("no factor of the eliminated polynomial vanishes on the branch of the limit")
+    return best
+
+
+def _relative(field: Field, poly: Any, point: dict[Symbol, Any]) -> Any:
+    with mpmath.workdps(45):
+        total, size = mpmath.mpf(0), mpmath.mpf(0)
+        for exponents, c in poly.to_dict().items():
+            term = mpmath.mpf(int(c))
+            for k, e in enumerate(exponents):
+                if e:
+                    meaning = field.meaning(k)
+                    number = point[meaning] if meaning in point else _opaque(meaning, point)
+                    term = term * number ** int(e)
+            total, size = total + term, size + abs(term)
+        return abs(total) / size if size else mpmath.mpf(0)
+
+
+def _opaque(expr: Expr, point: dict[Symbol, Any]) -> Any:
+    return MpKind(160).number(expr.subs(point).evalf(45))
+
+
+def _evaluations(law: Limit, parameters: Sequence[Symbol], target: Symbol) -> Iterator[dict[Symbol, Any]]:
+    """Two points where the limit exists, with the value and the unknowns to 40 digits."""
+    found = 0
+    for shift in range(40):
+        point: dict[Symbol, Any] = {}
+        for k, symbol in enumerate(parameters):
+            number = _POINTS[(3 * k + shift) % len(_POINTS)] + Rational(shift, 11)
+            # a parameter that may be complex is most likely a spectral point: stay in the upper half plane
+            point[symbol] = number if symbol.is_real else number - 1 + I * (Rational(3, 2) - Rational(shift % 3, 5))
+        try:
+            result = law.evaluate(point, digits=40, full_output=True)
+        except ResolventError:
+            continue
+        if int(result.status) != 0:
+            continue
+        with mpmath.workdps(45):
+            numbers = {s: MpKind(160).number(v) for s, v in point.items()}
+        yield numbers | {target: result.value} | dict(result.unknowns)
+        found += 1
+        if found == 2:
+            return
+    if not found:
+        raise ResolventError(
+            "the limit could not be computed at any test point, so the factor of the curve is not known"
+        )

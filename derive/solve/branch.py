@@ -1,0 +1,217 @@
+"""The solution of one component that is the limit, for a batch of points in double precision.
+
+The arbiter is the accretive rotation (``rotation.py``): with ``A = P L`` and ``Re A0 >= 0`` the right solution is the only one
+with ``Re G > 0``, and where everything is real (left of a bulk, in a gap) the right one has ``Re G`` growing from zero
+as the point is lifted off the axis by ``y``. Any method may find a solution; only this test accepts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..regime import Regime
+from ..ring import Ring
+from .component import Component, hermitised
+from .dense import hermitian_range
+from .linear import solve_small
+from .matrix_equation import MatrixEquation, Numbers
+from .rotation import multipliers, rotations
+from .status import Status
+
+__all__ = ["BranchSolution", "solve_component"]
+
+# a point is lifted from the axis by these heights in turn; the end of the path is the axis itself
+_HEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)
+_STRICT = 1e-3
+_ZERO = 1e-10
+
+
+@dataclass
+class BranchSolution:
+    """Unknowns by name over the batch, a status per point."""
+
+    tau: dict[str, Any]
+    status: np.ndarray
+
+
+def solve_component(
+    ring: Ring, regime: Regime, component: Component, make: Callable[[Any], Numbers], count: int, boundary: np.ndarray
+) -> BranchSolution:
+    """Solve one component at ``count`` points; ``make(index)`` puts numbers in at a subset of them.
+
+    ``boundary`` marks points where the boundary value (imaginary part +0) was asked for.
+    """
+    status = np.full(count, int(Status.NOT_CONVERGED))
+    names = [u.name for u in component.unknowns]
+    tau = {name: np.full(count, np.nan, dtype=complex) for name in names if name is not None}
+
+    def store(index: np.ndarray, values: Sequence[Any], state: Any) -> None:
+        for name, value in zip(names, values, strict=True):
+            if name is not None:
+                tau[name][index] = to_host(value)
+        status[index] = to_host(state)
+
+    pending = np.arange(count)
+    for strict in (True, False):
+        for index, p, order in _groups(ring, component, make, pending, strict):
+            equation = MatrixEquation(make(index), component, regime)
+            equation.rotate([(i, s) for i, s in enumerate(order)], p)
+            store(index, *_solve(equation, strict, boundary[index]))
+            pending = np.setdiff1d(pending, index)
+    if len(pending):
+        store(pending, *_solve_hermitised(ring, regime, component, make(pending), len(pending)))
+    return BranchSolution(tau, status)
+
+
+def to_host(value: Any) -> np.ndarray:
+    return value.get() if hasattr(value, "get") and hasattr(value, "ndim") else np.asarray(value)
+
+
+def _groups(
+    ring: Ring, component: Component, make: Callable[[Any], Numbers], left: np.ndarray, strict: bool
+) -> Iterator[tuple[np.ndarray, list[Any], tuple[int, ...]]]:
+    """Subsets of the points, each with an admissible rotation of its own."""
+    m = len(component.spaces)
+    for rotation in rotations(ring, component):
+        tried = -1
+        while len(left):
+            numbers = make(left)
+            fixed = {pos: numbers.element(e) for pos, e in component.fixed.items()}
+            for k, p in enumerate(multipliers(rotation, numbers)):
+                if k <= tried:
+                    continue
+                tried = k
+                rotated = {(rotation.order[i], j): numbers.algebra.scale(p[i], x) for (i, j), x in fixed.items()}
+                low, _, size = hermitian_range(numbers.algebra, rotated, m, len(left))
+                good = to_host(low > _STRICT * size if strict else low >= -1e-12 * size)
+                if good.any():
+                    xp = numbers.algebra.kind.xp
+                    yield left[good], [x[xp.asarray(good)] if np.ndim(x) else x for x in p], rotation.order
+                    left = left[~good]
+                    break
+            else:
+                break
+
+
+def _average(equation: MatrixEquation, tau: list[Any], y: Any, steps: int) -> list[Any]:
+    for _ in range(steps):
+        tau = [(a + b) / 2 for a, b in zip(tau, equation.phi(tau, y), strict=True)]
+    return tau
+
+
+def _newton(equation: MatrixEquation, tau: list[Any], y: Any, steps: int) -> tuple[list[Any], Any]:
+    """Newton on ``tau - Phi(tau)``; returns the last relative step per point."""
+    xp = equation.algebra.kind.xp
+    last = xp.zeros(1)
+    for _ in range(steps if tau else 0):
+        G = equation.inverse(equation.K(tau, y), y is not None)
+        residual = [b - a for a, b in zip(tau, equation.traces(G), strict=True)]
+        delta = solve_small(equation.algebra.kind, equation.derivative(G), residual)
+        tau = [a + d for a, d in zip(tau, delta, strict=True)]
+        last = xp.asarray(sum(abs(d) for d in delta) / (sum(abs(a) for a in tau) + 1e-300))
+        if bool(xp.all(last < 1e-15)):
+            break
+    return tau, last
+
+
+def _solve(equation: MatrixEquation, strict: bool, boundary: np.ndarray) -> tuple[list[Any], Any]:
+    """All points of one group; they share the rotation."""
+    with equation.algebra.kind.context():
+        return _solve_strict(equation, len(boundary)) if strict else _solve_lifted(equation, boundary)
+
+
+def _blend(xp: Any, mask: Any, new: Sequence[Any], old: Sequence[Any]) -> list[Any]:
+    return [xp.where(mask, xp.asarray(a), xp.asarray(b)) for a, b in zip(new, old, strict=True)]
+
+
+def _solve_strict(equation: MatrixEquation, count: int) -> tuple[list[Any], Any]:
+    xp = equation.algebra.kind.xp
+    tau = equation.phi([0.0] * equation.count, 1.0)
+    best, done = tau, xp.zeros(count, dtype=xp.bool)
+    for steps in (6, 60, 600, 6000):
+        tau = _average(equation, tau, None, steps)
+        trial, error = _newton(equation, tau, None, 8)
+        good = (error < 1e-10) & _accepted(equation, trial, count)[0]
+        best = _blend(xp, good & ~done, trial, best)
+        done = done | good
+        if bool(xp.all(done)):
+            break
+        # converged points stay where they are
+        tau = _blend(xp, done, best, tau)
+    return best, xp.where(done, int(Status.CONVERGED), int(Status.NOT_CONVERGED))
+
+
+def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple[Any, Any]:
+    """Whether the solution is the limit, and whether it has Re G > 0 strictly."""
+    xp, algebra, blocks = equation.algebra.kind.xp, equation.algebra, equation.size
+    K = equation.K(tau)
+    low, high, size = hermitian_range(algebra, _rotated(equation, K), blocks, count)
+    positive = low > _ZERO * size
+    if bool(xp.all(positive)):
+        return positive, positive
+    flat = (high <= _ZERO * size) & (low >= -_ZERO * size)
+    G = equation.inverse(K)
+    lift = solve_small(algebra.kind, equation.derivative(G), equation.source(G))
+    rise, _, _ = hermitian_range(algebra, _rotated(equation, equation.slope(lift)), blocks, count)
+    return positive | (flat & (rise > 0)), positive
+
+
+def _rotated(equation: MatrixEquation, K: Mapping[tuple[int, int], Any]) -> dict[tuple[int, int], Any]:
+    position = dict(equation.shift)
+    row = {i: (s, 1 / weight) for (i, s), weight in position.items()}
+    return {(row[i][0], j): equation.algebra.scale(row[i][1], x) for (i, j), x in K.items()}
+
+
+def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[Any], Any]:
+    """Follow the solution from height 1 down to the axis; accept where the landing passes the test."""
+    xp, count, blocks = equation.algebra.kind.xp, len(boundary), equation.size
+    asked = xp.asarray(boundary)
+    tau = equation.phi([0.0] * equation.count, 1.0)
+    best: list[Any] = [xp.full(count, xp.nan, dtype=xp.complex128) for _ in tau]
+    status = xp.full(count, int(Status.NOT_CONVERGED))
+    low, high, size = hermitian_range(equation.algebra, _rotated(equation, equation.fixed), blocks, count)
+    real = (high <= _ZERO * size) & (low >= -_ZERO * size)
+    for k, y in enumerate(_HEIGHTS):
+        for steps in (40 if k == 0 else 4, 200):
+            tau = _average(equation, tau, y, steps)
+            trial, error = _newton(equation, tau, y, 8)
+            low, _, _ = hermitian_range(equation.algebra, _rotated(equation, equation.K(trial, y)), blocks, count)
+            good = (error < 1e-8) & (low > 0)
+            tau = _blend(xp, good, trial, tau)
+            if bool(xp.all(good)):
+                break
+        ground, error = _newton(equation, tau, None, 12)
+        accepted, positive = _accepted(equation, ground, count)
+        new = (error < 1e-10) & accepted & (status == int(Status.NOT_CONVERGED))
+        inside = new & positive & real & ~asked
+        status = xp.where(new, xp.where(inside, int(Status.INSIDE_BULK), int(Status.CONVERGED)), status)
+        best = _blend(xp, new, ground, best)
+        if not bool(xp.any(status == int(Status.NOT_CONVERGED))):
+            break
+    return best, status
+
+
+def _solve_hermitised(
+    ring: Ring, regime: Regime, component: Component, numbers: Numbers, count: int
+) -> tuple[list[Any], Any]:
+    """No rotation exists: follow the smallest singular value through ``[[0, L], [L*, 0]]``."""
+    xp, m = numbers.algebra.kind.xp, len(component.spaces)
+    equation = MatrixEquation(numbers, hermitised(ring, component), regime)
+    ground = [(i, m + j) for i, j in component.pivots] + [(m + j, i) for i, j in component.pivots]
+    equation.rotate([(k, k) for k in range(2 * m)], [1j] * (2 * m), ground)
+    values, state = _solve(equation, False, np.zeros(count, dtype=bool))
+    state = xp.where(state == int(Status.INSIDE_BULK), int(Status.NOT_INVERTIBLE), state)
+    with numbers.algebra.kind.context():
+        G = equation.inverse(equation.K(values))
+        out = []
+        for unknown in component.unknowns:
+            # the lower left block of the inverse is L^-1
+            block = G.get((m + unknown.k, unknown.l))
+            if block is not None and unknown.weight is not None:
+                block = numbers.algebra.matmul(numbers.element(unknown.weight), block)
+            out.append(0.0 if block is None else numbers.algebra.trace(block, component.spaces[unknown.l].label))
+    return out, state

@@ -1,0 +1,337 @@
+"""A ball proven to contain the limit: existence, uniqueness and the branch, all in ball arithmetic.
+
+1. A Krawczyk test on the reduced system proves that one solution exists in a ball and no other in a larger one.
+2. The same test on the unreduced Dyson equation of every component encloses its unknowns, and the branch is proven there:
+   with ``A = P L`` accretive, a solution with ``Re G > 0`` at which the derivative ``I - D Phi`` is invertible is the only one
+   (fixed points of a holomorphic self-map of a hyperbolic convex domain form a connected manifold). At a real point,
+   where ``Re G = 0``, it suffices that Re G grows when the point is lifted off the axis.
+3. The image of that enclosure in the reduced unknowns lies in the ball of step 1, so both are the same solution.
+
+If any step fails nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import numpy as np
+from flint import acb, arb, fmpz
+from sympy import Symbol
+
+from ..bind import Binding
+from ..errors import CertificationError
+from ..lower.balls import BallKind
+from ..lower.digits import MpKind
+from ..pipeline import Derivation
+from ..ring import Ring
+from ..system import System
+from .branch import solve_component
+from .component import Component, components_of
+from .digits import as_mp, evaluate_digits, numbers_at, origin_values, refine_component
+from .evaluate import Batch, evaluate_batch, finish, reduced_jacobian
+from .hermitian import definiteness, hermitian_part, is_definite
+from .linear import solve_dense
+from .matrix_equation import MatrixEquation, Numbers
+from .rotation import multipliers, rotations
+from .status import Status
+
+__all__ = ["Certificate", "certify"]
+
+_WRONG_BRANCH = (
+    "this solution of the equations is not the limit: the resolvent it belongs to is not the limit of one with positive "
+    "imaginary part (the branch proof failed)"
+)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Balls proven to contain the values of the limit.
+
+    ``value`` is a python-flint ball (a dict of them for several quantities), ``mid`` and ``rad`` its midpoint and radius as decimal strings;
+    ``statement`` says what was proven.
+    """
+
+    balls: Mapping[str, Any]
+    digits: int
+    statement: str
+
+    @property
+    def value(self) -> Any:
+        return next(iter(self.balls.values())) if list(self.balls) == ["value"] else dict(self.balls)
+
+    @property
+    def mid(self) -> Any:
+        out = {k: decimal(v, self.digits) for k, v in self.balls.items()}
+        return out["value"] if list(out) == ["value"] else out
+
+    @property
+    def rad(self) -> Any:
+        out = {k: radius(v).str(3, radius=False) for k, v in self.balls.items()}
+        return out["value"] if list(out) == ["value"] else out
+
+    def __str__(self) -> str:
+        lines = [f"{k} = {decimal(v, self.digits)} +/- {radius(v).str(3, radius=False)}" for k, v in self.balls.items()]
+        return "\n".join([*lines, self.statement])
+
+
+def decimal(ball: Any, digits: int) -> str:
+    if isinstance(ball, arb):
+        return ball.mid().str(digits, radius=False)
+    real, imag = ball.real.mid().str(digits, radius=False), ball.imag.mid().str(digits, radius=False)
+    return f"{real} {'-' if imag.startswith('-') else '+'} {imag.lstrip('-')}*I"
+
+
+def radius(ball: Any) -> arb:
+    return ball.rad() if isinstance(ball, arb) else ball.real.rad() + ball.imag.rad()
+
+
+def to_ball(value: Any) -> Any:
+    """The ball of radius zero at an mpmath number."""
+    if isinstance(value, mpmath.mpc):
+        return acb(to_ball(value.real), to_ball(value.imag))
+    sign, mantissa, exponent, _ = value._mpf_
+    exact = arb(fmpz(int(mantissa))) * arb(2) ** int(exponent)
+    return -exact if sign else exact
+
+
+def widen(ball: Any, r: arb) -> Any:
+    """The ball with ``[-r, r]`` (and ``[-r, r] i``) added."""
+    side = arb(0, r)
+    return ball + side if isinstance(ball, arb) else acb(ball.real + side, ball.imag + side)
+
+
+def inside(inner: Any, outer: Any) -> bool:
+    """inner lies in the interior of outer."""
+    if isinstance(outer, acb):
+        inner = acb(inner)
+        return bool(outer.real.contains_interior(inner.real) and outer.imag.contains_interior(inner.imag))
+    return isinstance(inner, arb) and bool(outer.contains_interior(inner))
+
+
+Map = Callable[[Sequence[Any]], tuple[Sequence[Any], Sequence[Sequence[Any]]]]
+
+
+def krawczyk(f: Map, centre: Sequence[Any], kind: BallKind, r: arb) -> list[Any] | None:
+    """The image of the box of radius ``r`` under Krawczyk's operator, if it proves a unique zero of f in it, else None."""
+    n = len(centre)
+    if n == 0:
+        return []
+    box = [widen(x, r) for x in centre]
+    at_centre, slope = f(list(centre))
+    _, slopes = f(box)
+    try:
+        inverse = _inverse([[_mid(x) for x in row] for row in slope], kind)
+    except ZeroDivisionError:
+        return None
+    out = []
+    for i in range(n):
+        total = centre[i]
+        for j in range(n):
+            total = total - inverse[i][j] * at_centre[j]
+        for k in range(n):
+            factor = kind.one if i == k else kind.zero
+            for j in range(n):
+                factor = factor - inverse[i][j] * slopes[j][k]
+            total = total + factor * (box[k] - centre[k])
+        out.append(total)
+    return out if all(inside(a, b) for a, b in zip(out, box, strict=True)) else None
+
+
+def _mid(x: Any) -> Any:
+    return x.mid() if isinstance(x, arb) else acb(x.real.mid(), x.imag.mid())
+
+
+def _inverse(matrix: list[list[Any]], kind: BallKind) -> list[list[Any]]:
+    n = len(matrix)
+    columns = [solve_dense(kind, matrix, [kind.one if i == j else kind.zero for i in range(n)]) for j in range(n)]
+    return [[_mid(columns[j][i]) for j in range(n)] for i in range(n)]
+
+
+def certify(
+    derivation: Derivation,
+    system: System,
+    binding: Binding,
+    digits: int,
+    start: Mapping[Symbol, Any] | None = None,
+    tau: Mapping[str, complex] | None = None,
+) -> Certificate:
+    """See the module's docstring; ``start`` and ``tau`` (double precision) override the solution that is certified."""
+    import array_api_compat.numpy as xp
+
+    if start is None:
+        solution = evaluate_batch(derivation, system, binding, xp)
+        if solution.status[0] != 0:
+            raise CertificationError(Status(int(solution.status[0])).message)
+        start = {u: v[0] for u, v in solution.unknowns.items()}
+    bits = int(digits * 3.3219281) + 64
+    for attempt in range(3):
+        refined = evaluate_digits(derivation, system, binding, start, int(bits / 3.32) + 8)
+        balls = _attempt(derivation, system, binding, refined.unknowns, bits, tau)
+        goal = arb(10) ** (-digits)
+        if all(bool(radius(b) <= goal * (abs(_mid(b)) + goal)) for b in balls.values()):
+            statement = (
+                "proven: a solution exists in the ball, it is the only one there, and it is the limit "
+                "(Krawczyk's test; branch by positivity in ball arithmetic)"
+            )
+            return Certificate(balls, digits, statement)
+        bits += bits // 2
+    raise CertificationError(f"the enclosure could not be made smaller than 1e-{digits}; ask for fewer digits")
+
+
+def _attempt(
+    derivation: Derivation,
+    system: System,
+    binding: Binding,
+    unknowns: Mapping[Symbol, Any],
+    bits: int,
+    tau: Mapping[str, complex] | None,
+) -> dict[str, Any]:
+    kind = BallKind(bits + 64)
+    numbers = numbers_at(derivation, binding, kind)
+    with kind.context():
+        names = list(system.unknowns)
+        centre = [to_ball(unknowns[u]) for u in names]
+        if any(isinstance(x, acb) for x in centre):
+            centre = [acb(x) for x in centre]
+
+        def reduced(x: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
+            return reduced_jacobian(system, dict(zip(names, x, strict=True)), numbers.env, numbers.algebra)
+
+        size = max((abs(x).mid() for x in centre), default=arb(1))
+        tight = krawczyk(reduced, centre, kind, size * arb(2) ** (-bits))
+        if tight is None:
+            raise CertificationError(
+                "Krawczyk's test could not prove that a solution exists near the computed one; the point may be at an edge"
+            )
+        wide = None
+        for power in (6, 10, 16, 24, 32, 48, bits // 2):
+            r = size * arb(2) ** (-power)
+            if krawczyk(reduced, centre, kind, r) is not None:
+                wide = [widen(x, r) for x in centre]
+                break
+        if wide is None and names:
+            raise CertificationError("Krawczyk's test could not prove that the solution is isolated")
+    proven: dict[Symbol, Any] = {}
+    for component in components_of(derivation.ring, derivation.equation, derivation.elimination):
+        proven |= prove_component(derivation, binding, component, bits, tau)
+    with kind.context():
+        images = origin_values(system, proven, numbers)
+        for k, name in enumerate(names):
+            if not _overlap_inside(images[name], wide[k]):
+                raise CertificationError(_WRONG_BRANCH)
+        values = finish(system, dict(zip(names, tight, strict=True)), numbers.env, numbers)
+    return values
+
+
+def _overlap_inside(image: Any, box: Any) -> bool:
+    if isinstance(box, arb) and isinstance(image, acb):
+        # a complex enclosure of a real solution
+        return bool(image.imag.contains(0)) and bool(box.contains(image.real))
+    if isinstance(box, acb):
+        image = acb(image)
+        return bool(box.real.contains(image.real) and box.imag.contains(image.imag))
+    return bool(box.contains(image))
+
+
+def prove_component(
+    derivation: Derivation, binding: Binding, component: Component, bits: int, tau: Mapping[str, complex] | None
+) -> dict[Symbol, Any]:
+    """Enclose the unknowns of one component and prove that they are the limit's."""
+    import array_api_compat.numpy as xp
+
+    ring, regime = derivation.ring, derivation.problem.regime
+    batch = Batch(derivation, binding, xp)
+    names = [u.name for u in component.unknowns]
+    if tau is None:
+        solved = solve_component(ring, regime, component, batch.numbers, 1, batch.boundary)
+        if solved.status[0] != 0:
+            raise CertificationError(
+                "the branch of the limit was not found in double precision, so there is nothing to prove"
+            )
+        start = [complex(np.ravel(solved.tau[n])[0]) for n in names]
+    else:
+        start = [complex(tau[n]) for n in names]
+    sharp = MpKind(bits + 64)
+    rough = numbers_at(derivation, binding, sharp)
+    with sharp.context():
+        scale = max((abs(x) for x in start), default=1.0)
+        clean = [x.real if abs(x.imag) < 1e-12 * scale else x for x in start]
+        real = all(isinstance(x, float) for x in clean) and not _complex_parameters(binding)
+        guess = [as_mp(x) for x in (clean if real else start)]
+        equation = MatrixEquation(rough, component, regime)
+        guess = refine_component(equation, guess, 4 + max(0, (bits // 40).bit_length()))
+    kind = BallKind(bits + 64)
+    numbers = numbers_at(derivation, binding, kind)
+    with kind.context():
+        equation = MatrixEquation(numbers, component, regime)
+        centre = [to_ball(x) for x in guess]
+        if not real:
+            centre = [acb(x) for x in centre]
+
+        def dyson(t: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
+            G = equation.inverse(equation.K(t))
+            slope = equation.derivative(G)
+            n = len(t)
+            rows = [[(kind.one if i == j else kind.zero) - slope[i][j] for j in range(n)] for i in range(n)]
+            return [a - b for a, b in zip(t, equation.traces(G), strict=True)], rows
+
+        size = max((abs(x).mid() for x in centre), default=arb(1))
+        tight = krawczyk(dyson, centre, kind, size * arb(2) ** (-bits + 8))
+        if tight is None:
+            raise CertificationError("Krawczyk's test failed on the unreduced equation; the point may be at an edge")
+        if next(rotations(ring, component), None) is None:
+            raise CertificationError(
+                "the expression that is inverted is not self-adjoint (nor made of self-adjoint parts), and its invertibility was "
+                "followed in double precision only; the branch cannot be certified"
+            )
+        if not _branch_proven(ring, equation, numbers, component, tight):
+            raise CertificationError(_WRONG_BRANCH)
+        return {Symbol(n): t for n, t in zip(names, tight, strict=True) if n is not None}
+
+
+def _complex_parameters(binding: Binding) -> bool:
+    return any(not v.is_real for v in binding.exact().values())
+
+
+def _branch_proven(
+    ring: Ring, equation: MatrixEquation, numbers: Numbers, component: Component, tau: Sequence[Any]
+) -> bool:
+    """Some rotation makes A0 accretive and shows Re G > 0, or Re G = 0 and rising."""
+    kind = numbers.algebra.kind
+    real = all(isinstance(t, arb) for t in tau)
+    for rotation in rotations(ring, component):
+        for p in multipliers(rotation, numbers):
+            weights = [acb(x) for x in p]
+            part = hermitian_part(ring, component, numbers, rotation.order, weights)
+            if part is None:
+                # not visible by structure: a strictly accretive A0 can still be proven numerically
+                if not is_definite(equation, _rotate(equation, rotation.order, weights, equation.fixed)):
+                    continue
+            elif not definiteness(equation, part)[0]:
+                continue
+            K = equation.K(list(tau))
+            if is_definite(equation, _rotate(equation, rotation.order, weights, K)):
+                return True
+            if part or not real or part is None:
+                continue
+            # A0 is exactly anti-Hermitian and the solution real: Re G = 0, so look at its growth with the lift
+            equation.rotate([(i, s) for i, s in enumerate(rotation.order)], weights)
+            G = equation.inverse(K)
+            slope = equation.derivative(G)
+            n = len(tau)
+            rows = [[(kind.one if i == j else kind.zero) - slope[i][j] for j in range(n)] for i in range(n)]
+            lift = solve_dense(kind, rows, equation.source(G))
+            rising = _rotate(equation, rotation.order, weights, equation.slope(lift))
+            equation.rotate([(k, k) for k in range(equation.size)], [kind.one] * equation.size)
+            if is_definite(equation, rising):
+                return True
+    return False
+
+
+def _rotate(
+    equation: MatrixEquation, order: Sequence[int], p: Sequence[Any], K: Mapping[tuple[int, int], Any]
+) -> dict[tuple[int, int], Any]:
+    return {(order[i], j): equation.algebra.scale(p[i], x) for (i, j), x in K.items()}

@@ -1,0 +1,198 @@
+"""The irreducible pieces of a pencil, ready for numbers.
+
+The pencil is block triangular in its strongly connected components, and the unknowns inside one component obey an
+equation of their own. Everything about which solution is the right one happens in these components; what couples them
+is affine and was solved symbolically. A component knows its blocks, its noise and its unknowns; the *hermitised* copy
+of one, ``[[0, L], [L*, 0]]``, is a component too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from sympy import Expr
+
+from ..dyson import DysonEquation
+from ..eliminate import Elimination
+from ..field import Fraction
+from ..graph import components
+from ..merge import signature
+from ..nodes import Letter
+from ..pencil import Pencil
+from ..regime import Regime, Space
+from ..ring import InverseAtom, Poly, Ring, Word, word_key
+
+__all__ = ["Component", "Entry", "Noise", "Unknown", "components_of", "hermitised"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A deterministic polynomial; ``conjugate`` means that its scalars are taken at the conjugate parameters."""
+
+    poly: Poly
+    conjugate: bool = False
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The block term ``left * matrix * right`` in row ``i``, column ``k``."""
+
+    i: int
+    k: int
+    left: Entry
+    matrix: Letter
+    right: Entry
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """``tau = tr(weight G[k, l]) / dim``; ``name`` the symbol if it has one."""
+
+    k: int
+    l: int
+    weight: Entry | None
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Component:
+    """Blocks 0..m-1 with their spaces, the deterministic part, the noise, the unknowns and how they enter eta.
+
+    ``pairings`` holds (i, j, unknown, left, right, space, matrix): ``eta[i, j] += variance * size * tau * left right``.
+    ``labels`` are the block numbers in the pencil, ``pivots`` the ones symbolic elimination took.
+    """
+
+    spaces: tuple[Space, ...]
+    fixed: Mapping[tuple[int, int], Entry]
+    noise: tuple[Noise, ...]
+    unknowns: tuple[Unknown, ...]
+    pairings: tuple[tuple[int, int, int, Entry, Entry, Space, Letter], ...]
+    labels: tuple[int, ...]
+    pivots: tuple[tuple[int, int], ...] = ()
+
+
+def components_of(ring: Ring, equation: DysonEquation, elimination: Elimination) -> list[Component]:
+    """The distinct components with noise, every one after those it depends on."""
+    pencil = equation.pencil
+    growing = equation.growing()
+    edges = {i: [j for j in pencil.rows[i] if j in growing] for i in growing}
+    seen: set[str] = set()
+    out = []
+    for members in components(growing, edges):
+        key = signature(pencil, members)
+        if key in seen or not any(pencil.rows[i][j].random for i in members for j in pencil.rows[i] if j in members):
+            continue
+        seen.add(key)
+        component = _component(ring, equation, pencil, members)
+        local = {b: k for k, b in enumerate(members)}
+        pivots = tuple((local[i], local[j]) for i, j in elimination.pivots if i in local)
+        out.append(replace(component, pivots=pivots))
+    return out
+
+
+def _component(ring: Ring, equation: DysonEquation, pencil: Pencil, members: list[int]) -> Component:
+    local = {b: k for k, b in enumerate(members)}
+    fixed, noise = {}, []
+    for i in members:
+        for k, c in pencil.rows[i].items():
+            if k not in local:
+                continue
+            if c.fixed:
+                fixed[local[i], local[k]] = Entry(c.fixed)
+            for t in c.random:
+                noise.append(Noise(local[i], local[k], Entry(t.left), t.matrix, Entry(t.right)))
+    return _pair(ring, tuple(pencil.blocks[b].space for b in members), fixed, noise, tuple(members), equation, local)
+
+
+def _pair(
+    ring: Ring,
+    spaces: tuple[Space, ...],
+    fixed: Mapping[tuple[int, int], Entry],
+    noise: list[Noise],
+    labels: tuple[int, ...],
+    equation: DysonEquation | None,
+    local: Mapping[int, int],
+) -> Component:
+    """Every pairing of the noise; unknowns are shared by block and weight, named after the symbolic ones."""
+    names = {}
+    if equation is not None:
+        for tau in equation.taus:
+            if tau.row in local and tau.col in local:
+                names[local[tau.row], local[tau.col], word_key(tau.weight)] = tau.symbol.name
+    unknowns: dict[tuple[int, int, str], int] = {}
+    out: list[Unknown] = []
+    pairings = []
+    for first in noise:
+        partner = first.matrix.apply("H")
+        for second in noise:
+            if second.matrix != partner:
+                continue
+            # one unknown per word of the weight, as in the symbolic equation; scalars stay with their own term
+            for word, x, y in _weights(ring, second.left.poly, first.right.poly):
+                name = names.get((first.k, second.i, word_key(word)))
+                if equation is not None and name is None:
+                    continue  # the symbolic pass found this block to be structurally zero
+                key = (first.k, second.i, word_key(word))
+                if key not in unknowns:
+                    unknowns[key] = len(out)
+                    out.append(Unknown(first.k, second.i, _unit(ring, word), name))
+                left = Entry(ring.scale(y, first.left.poly), first.left.conjugate)
+                right = Entry(ring.scale(x, second.right.poly), second.right.conjugate)
+                pairings.append((first.i, second.k, unknowns[key], left, right, spaces[second.i], first.matrix))
+    return Component(spaces, fixed, tuple(noise), tuple(out), tuple(pairings), labels)
+
+
+def _unit(ring: Ring, word: Word) -> Entry | None:
+    return Entry(Poly(word[0].rows, word[-1].cols, {word: ring.field.one})) if word else None
+
+
+def _weights(ring: Ring, second: Poly, first: Poly) -> Iterator[tuple[Word, Fraction, Fraction]]:
+    """Words of ``second * first`` with the scalars of either side."""
+    for u, x in second.terms.items():
+        for v, y in first.terms.items():
+            yield ring.normal(u + v), x, y
+
+
+def adjoint(ring: Ring, a: Poly) -> Poly:
+    """The adjoint with the scalars left alone (they are conjugated when numbers are put in)."""
+    terms = {}
+    for word, c in a.terms.items():
+        out: list = []
+        for factor in reversed(word):
+            if isinstance(factor, Letter):
+                out.append(factor.apply("H"))
+            else:
+                inner = adjoint(ring, factor.arg)
+                (atom,), _ = next(iter(ring.inverse(inner).terms.items()))
+                assert isinstance(atom, InverseAtom)
+                out.append(atom)
+        terms[ring.normal(tuple(out))] = c
+    return Poly(a.cols, a.rows, terms)
+
+
+def hermitised(ring: Ring, component: Component) -> Component:
+    """The component of ``[[0, L], [L*, 0]]``: blocks 0..m-1 are the left halves, m..2m-1 the right ones."""
+    m = len(component.spaces)
+    fixed: dict[tuple[int, int], Entry] = {}
+    for (i, j), entry in component.fixed.items():
+        fixed[i, m + j] = entry
+        fixed[m + j, i] = Entry(adjoint(ring, entry.poly), not entry.conjugate)
+    noise = []
+    for t in component.noise:
+        noise.append(Noise(t.i, m + t.k, t.left, t.matrix, t.right))
+        noise.append(
+            Noise(
+                m + t.k,
+                t.i,
+                Entry(adjoint(ring, t.right.poly), True),
+                t.matrix.apply("H"),
+                Entry(adjoint(ring, t.left.poly), True),
+            )
+        )
+    spaces = component.spaces * 2
+    return _pair(ring, spaces, fixed, noise, component.labels * 2, None, {})
+
+
+def variance_of(regime: Regime, letter: Letter) -> Expr:
+    return regime.growth(letter.matrix.variance)[0]

@@ -1,0 +1,120 @@
+"""Is a block matrix of elements positive? Smallest and largest eigenvalue of its Hermitian part, per point of a batch.
+
+Blocks that are not coupled are looked at apart; multiples of the identity and diagonal blocks need no eigenvalues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..lower.element import ARRAYS, Element
+
+__all__ = ["coupled_groups", "dense_blocks", "hermitian_range"]
+
+
+def coupled_groups(entries: Mapping[tuple[int, int], Any], count: int) -> list[list[int]]:
+    """Connected sets of blocks."""
+    group = list(range(count))
+    for i, j in entries:
+        old, new = group[j], group[i]
+        group = [new if g == old else g for g in group]
+    return [[k for k in range(count) if group[k] == g] for g in sorted(set(group))]
+
+
+def dense_blocks(entries: Mapping[tuple[int, int], Element], group: list[int]) -> tuple[str, dict[int, int]]:
+    """The mode of a group ("scalar", "nodes" or "matrix") and the small dimension of every block in it."""
+    inside = {pos: x for pos, x in entries.items() if pos[0] in group}
+    families = {id(x.family): x.family for x in inside.values() if x.family is not None}
+    if not families:
+        return "scalar", dict.fromkeys(group, 1)
+    if ARRAYS not in families.values():
+        return "nodes", dict.fromkeys(group, 1)
+    sizes: dict[int, int] = {}
+    for (i, j), x in inside.items():
+        if x.family is ARRAYS:
+            sizes[i], sizes[j] = _shape(x.data)
+    changed = True
+    while changed:
+        changed = False
+        for i, j in inside:
+            for a, b in ((i, j), (j, i)):
+                if a in sizes and b not in sizes:
+                    sizes[b] = sizes[a]
+                    changed = True
+    return "matrix", {k: sizes.get(k, 1) for k in group}
+
+
+def _shape(data: Any) -> tuple[int, int]:
+    if hasattr(data, "nrows"):
+        return data.nrows(), data.ncols()
+    if hasattr(data, "rows"):
+        return data.rows, data.cols
+    return data.shape[-2], data.shape[-1]
+
+
+def hermitian_range(
+    algebra: Any, entries: Mapping[tuple[int, int], Element], blocks: int, count: int
+) -> tuple[Any, Any, Any]:
+    """(smallest, largest, size): extreme eigenvalues of the Hermitian part, and the largest entry, over ``count`` points."""
+    xp = algebra.kind.xp
+    low = high = size = None
+    for group in coupled_groups(entries, blocks):
+        inside = {pos: x for pos, x in entries.items() if pos[0] in group}
+        mode, sizes = dense_blocks(inside, group)
+        if len(group) == 1 and mode != "matrix":
+            values = _lift(xp, inside[group[0], group[0]], mode) if inside else xp.zeros((1, 1))
+            real, largest = xp.real(values) if _complex(xp, values) else values, abs(values)
+            bottom, top, scale = xp.min(real, axis=-1), xp.max(real, axis=-1), xp.max(largest, axis=-1)
+        else:
+            dense = _assemble(xp, inside, group, mode, sizes)
+            scale = xp.max(abs(dense), axis=(-3, -2, -1))
+            eigenvalues = xp.linalg.eigvalsh((dense + xp.conj(xp.matrix_transpose(dense))) / 2)
+            bottom, top = xp.min(eigenvalues, axis=(-2, -1)), xp.max(eigenvalues, axis=(-2, -1))
+        if low is None:
+            low, high, size = bottom, top, scale
+        else:
+            low, high, size = xp.minimum(low, bottom), xp.maximum(high, top), xp.maximum(size, scale)
+    return tuple(xp.broadcast_to(x, (count,)) for x in (low, high, size))
+
+
+def _complex(xp: Any, x: Any) -> bool:
+    return xp.isdtype(x.dtype, "complex floating")
+
+
+def _lift(xp: Any, x: Element, mode: str) -> Any:
+    """Data with a trailing axis over nodes."""
+    data = xp.asarray(x.data)
+    return data[..., None] if x.family is None else data
+
+
+def _assemble(
+    xp: Any, inside: Mapping[tuple[int, int], Element], group: list[int], mode: str, sizes: dict[int, int]
+) -> Any:
+    """A dense array (*batch, nodes, M, M)."""
+    start, total = {}, 0
+    for k in group:
+        start[k], total = total, total + sizes[k]
+    pieces = {}
+    for (i, j), x in inside.items():
+        if mode == "matrix":
+            if x.family is None:
+                data = xp.asarray(x.data)[..., None, None] * xp.eye(sizes[i])
+            else:
+                data = x.data
+            pieces[i, j] = data[..., None, :, :]
+        else:
+            pieces[i, j] = _lift(xp, x, mode)[..., None, None]
+    shape: tuple[int, ...] = ()
+    for piece in pieces.values():
+        shape = tuple(
+            max(a, b) for a, b in zip(_pad(shape, piece.ndim - 2), _pad(piece.shape[:-2], len(shape)), strict=True)
+        )
+    dense = xp.zeros((*shape, total, total), dtype=xp.complex128)
+    for (i, j), piece in pieces.items():
+        dense[..., start[i] : start[i] + sizes[i], start[j] : start[j] + sizes[j]] = piece
+    return dense
+
+
+def _pad(shape: tuple[int, ...], length: int) -> tuple[int, ...]:
+    return (1,) * max(0, length - len(shape)) + tuple(shape)

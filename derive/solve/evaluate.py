@@ -1,0 +1,211 @@
+"""From parameters to numbers in double precision: components, then the reduced system, then the values.
+
+The components give the Dyson unknowns on the right branch; the reduced unknowns are functions of them; one Newton step on the
+reduced system polishes the last digits and measures the error. That step is small only if the unreduced and the
+reduced equations agree, so every evaluation checks the reduction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Symbol
+
+from ..bind import Binding
+from ..errors import ParameterError
+from ..lower.algebra import Algebra
+from ..lower.arrays import ArrayKind
+from ..lower.program import compile_program
+from ..lower.represent import represent
+from ..pipeline import Derivation
+from ..system import System
+from .branch import solve_component
+from .component import components_of
+from .linear import solve_dense
+from .matrix_equation import Numbers
+from .status import Status
+
+__all__ = ["Batch", "Solution", "evaluate_batch", "namespace"]
+
+
+def namespace(device: str) -> Any:
+    """The array namespace of a device name."""
+    if device == "cpu":
+        import array_api_compat.numpy as xp
+
+        return xp
+    if device == "gpu":
+        try:
+            import cupy
+
+            cupy.cuda.runtime.getDeviceCount()
+            import array_api_compat.cupy as xp
+        except Exception as error:
+            raise ParameterError(
+                "device='gpu' needs CuPy and a CUDA device; install the extra resolvent[gpu] or use device='cpu'"
+            ) from error
+        return xp
+    raise ParameterError(f"device must be 'cpu' or 'gpu', got {device!r}")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Arrays over the flattened batch (on the host): values, unknowns, a status and an error estimate per point."""
+
+    values: Mapping[str, np.ndarray]
+    unknowns: Mapping[Symbol, np.ndarray]
+    status: np.ndarray
+    error: np.ndarray
+
+
+class Batch:
+    """A binding as flat arrays, and numbers for any subset of its points."""
+
+    def __init__(self, derivation: Derivation, binding: Binding, xp: Any):
+        self.derivation, self.binding, self.xp = derivation, binding, xp
+        self.kind = ArrayKind(xp)
+        self.shape = binding.shape
+        self.count = int(np.prod(self.shape, dtype=int))
+        self.scalars = {s: self._flat(s, v) for s, v in binding.scalars.items()}
+        self.letters = derivation.lettered
+
+    def _flat(self, symbol: Symbol, value: Any) -> Any:
+        array = self.kind.coerce(value, symbol.name)
+        if np.ndim(array) == 0:
+            return array
+        return self.xp.reshape(self.xp.broadcast_to(array, self.shape), (self.count,))
+
+    @property
+    def boundary(self) -> np.ndarray:
+        """Points where some parameter is complex with imaginary part +0: the boundary value is meant."""
+        out = np.zeros(self.count, dtype=bool)
+        for value in self.scalars.values():
+            array = _host(value)
+            if np.iscomplexobj(array):
+                out |= (np.imag(array) == 0) & ~np.signbit(np.imag(array))
+        return out
+
+    def numbers(self, index: Any = None) -> Numbers:
+        """Numbers at the points ``index`` (all if None)."""
+        env: dict[Any, Any] = {}
+        for symbol, value in self.scalars.items():
+            env[symbol] = value if index is None or np.ndim(value) == 0 else value[self.xp.asarray(index)]
+        regime = self.derivation.problem.regime
+        scratch = Algebra(self.kind, {}, {})
+        ratios = list(regime.ratios.items())
+        sizes = compile_program([r for _, r in ratios]).run(env, scratch)
+        dims = {dim: size for (dim, _), size in zip(ratios, sizes, strict=True)}
+        algebra = represent(self.binding.laws, self.letters, dims, self.kind)
+        return Numbers(self.derivation.ring, algebra, env | dims)
+
+
+def _host(value: Any) -> Any:
+    return value.get() if hasattr(value, "get") and hasattr(value, "ndim") else np.asarray(value)
+
+
+def evaluate_batch(derivation: Derivation, system: System, binding: Binding, xp: Any) -> Solution:
+    """Solve and evaluate at every point of the binding."""
+    batch = Batch(derivation, binding, xp)
+    status = np.zeros(batch.count, dtype=int)
+    tau: dict[str, Any] = {}
+    for component in components_of(derivation.ring, derivation.equation, derivation.elimination):
+        solved = solve_component(
+            derivation.ring, derivation.problem.regime, component, batch.numbers, batch.count, batch.boundary
+        )
+        tau |= solved.tau
+        status = np.where(status == 0, solved.status, status)
+    numbers = batch.numbers()
+    env = numbers.env | {Symbol(name): xp.asarray(value) for name, value in tau.items()}
+    with batch.kind.context():
+        names = list(system.unknowns)
+        unknowns = dict(
+            zip(names, compile_program([system.origin[u] for u in names]).run(env, numbers.algebra), strict=True)
+        )
+        unknowns, step = polish(system, unknowns, env, numbers)
+        values = finish(system, unknowns, env, numbers)
+    count = batch.count
+    flat_values = {k: _column(v, count) for k, v in values.items()}
+    real = {k: _real_where_possible(v) for k, v in flat_values.items()}
+    error = _column(step, count).real
+    for v in real.values():
+        status = np.where((status == 0) & ~np.isfinite(v), int(Status.NOT_CONVERGED), status)
+    for k in real:
+        real[k] = np.where(status == 0, real[k], np.nan)
+    return Solution(
+        real,
+        {u: _real_where_possible(_column(v, count)) for u, v in unknowns.items()},
+        status,
+        np.where(status == 0, error, np.nan),
+    )
+
+
+def _column(value: Any, count: int) -> np.ndarray:
+    return np.array(np.broadcast_to(_host(value), (count,)))
+
+
+def _real_where_possible(value: np.ndarray) -> np.ndarray:
+    """Real dtype when every entry is real up to rounding of the complex arithmetic."""
+    if not np.iscomplexobj(value):
+        return value
+    finite = np.isfinite(value)
+    size = np.abs(value)
+    return value.real if np.all(np.abs(value.imag[finite]) <= 1e-13 * size[finite]) else value
+
+
+def polish(
+    system: System, unknowns: Mapping[Symbol, Any], env: Mapping[Any, Any], numbers: Numbers
+) -> tuple[dict[Symbol, Any], Any]:
+    """One Newton step on the reduced system; returns the new unknowns and the relative size of the step."""
+    if not system.unknowns:
+        return dict(unknowns), 0.0
+    residual, jacobian = reduced_jacobian(system, unknowns, env, numbers.algebra)
+    delta = solve_dense(numbers.algebra.kind, jacobian, [-r for r in residual])
+    new = {u: unknowns[u] + d for u, d in zip(system.unknowns, delta, strict=True)}
+    size = sum(abs(x) for x in new.values()) + 1e-300
+    return new, sum(abs(d) for d in delta) / size + 2.3e-16
+
+
+def reduced_jacobian(
+    system: System, unknowns: Mapping[Symbol, Any], env: Mapping[Any, Any], algebra: Any
+) -> tuple[list[Any], list[list[Any]]]:
+    """Residuals of the reduced system and their derivatives, definitions included through the chain rule."""
+    program = compile_program(substituted(system, list(system.residuals)))
+    return program.jacobian(dict(env) | dict(unknowns), algebra, list(system.unknowns))
+
+
+def substituted(system: System, exprs: Sequence[Expr]) -> list[Expr]:
+    """Expressions with the definitions put in; shared subexpressions are found again by the compiler."""
+    rules: dict[Expr, Expr] = {}
+    for symbol, expr in system.definitions:
+        rules[symbol] = expr.xreplace(rules)
+    return [e.xreplace(rules) for e in exprs]
+
+
+def finish(system: System, unknowns: Mapping[Symbol, Any], env: Mapping[Any, Any], numbers: Numbers) -> dict[str, Any]:
+    """The values at solved unknowns."""
+    names = list(system.values)
+    program = compile_program(substituted(system, [system.values[k] for k in names]))
+    return dict(zip(names, program.run(dict(env) | dict(unknowns), numbers.algebra), strict=True))
+
+
+def evaluate_matrix(derivation: Derivation, matrix: Any, binding: Binding) -> tuple[np.ndarray, Status]:
+    """A deterministic equivalent as a small array, at one point."""
+    import array_api_compat.numpy as xp
+
+    solution = evaluate_batch(derivation, derivation.system, binding, xp)
+    status = Status(int(solution.status[0]))
+    batch = Batch(derivation, binding, xp)
+    numbers = batch.numbers()
+    env = numbers.env | {u: v[0] for u, v in solution.unknowns.items()}
+    system = derivation.system
+    rules: dict[Expr, Expr] = {}
+    for symbol, expr in system.definitions:
+        rules[symbol] = expr.xreplace(rules)
+    element = compile_program([matrix.xreplace(rules)]).run(env, numbers.algebra)[0]
+    data = np.asarray(element.data)
+    if element.family is None:
+        return data.reshape(1, 1), status
+    return (data if data.ndim == 2 else np.diag(data)), status

@@ -1,0 +1,213 @@
+"""The unreduced Dyson equation of one component in numbers: arrays, mpmath or balls alike.
+
+This is the reference program. It shares the reading of the expression (the pencil) with the symbolic stages but not
+their elimination, their merging or their reduction: K is assembled block by block from numbers and inverted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sympy import Expr, Symbol
+
+from ..eliminate import invert_blocks
+from ..field import Fraction
+from ..lower.program import compile_program
+from ..nodes import Letter
+from ..regime import Regime
+from ..ring import InverseAtom, Poly, Ring
+from .component import Component, Entry, variance_of
+
+__all__ = ["MatrixEquation", "Numbers"]
+
+
+class Numbers:
+    """Puts numbers into fractions and polynomials: one parameter point or a batch of them."""
+
+    def __init__(self, ring: Ring, algebra: Any, env: Mapping[Symbol, Any]):
+        self.ring, self.algebra, self.env = ring, algebra, dict(env)
+        self._values: dict[tuple[int, bool], Any] = {}
+        self._letters: dict[tuple[str, str, bool], Any] = {}
+
+    def scalar(self, expr: Expr) -> Any:
+        return compile_program([expr]).run(self.env, self.algebra)[0]
+
+    def _generator(self, position: int, conjugate: bool) -> Any:
+        if (position, conjugate) not in self._values:
+            meaning = self.ring.field.meaning(position)
+            value = self.env[meaning] if meaning in self.env else self.scalar(meaning)
+            self._values[position, conjugate] = self.algebra.kind.conjugate(value) if conjugate else value
+        return self._values[position, conjugate]
+
+    def fraction(self, value: Fraction, conjugate: bool = False) -> Any:
+        """A coefficient in parameters only."""
+        num = self._poly(value.num, conjugate)
+        return num if value.den.is_one() else num / self._poly(value.den, conjugate)
+
+    def _poly(self, poly: Any, conjugate: bool) -> Any:
+        number = self.algebra.kind.number
+        total = None
+        for exponents, c in poly.to_dict().items():
+            term = number(int(c))
+            for k, e in enumerate(exponents):
+                if e:
+                    term = term * self._generator(k, conjugate) ** int(e)
+            total = term if total is None else total + term
+        return number(0) if total is None else total
+
+    def letter(self, letter: Letter) -> Any:
+        key = (letter.name, letter.op, letter.root)
+        if key not in self._letters:
+            x = self.algebra.letter(letter.matrix)
+            if letter.root:
+                x = self.algebra.sqrt(x)
+            if letter.op in ("T", "C"):
+                x = self.algebra.transpose(x)
+            if letter.op in ("H", "C"):
+                x = self.algebra.adjoint(x)
+            self._letters[key] = x
+        return self._letters[key]
+
+    def element(self, entry: Entry | Poly) -> Any:
+        """A deterministic polynomial as an element of the algebra."""
+        poly, conjugate = (entry.poly, entry.conjugate) if isinstance(entry, Entry) else (entry, False)
+        total = None
+        for word, c in poly.terms.items():
+            term = None
+            for factor in word:
+                if isinstance(factor, InverseAtom):
+                    x = self.algebra.inverse(self.element(Entry(factor.arg, conjugate)))
+                else:
+                    x = self.letter(factor)
+                term = x if term is None else self.algebra.matmul(term, x)
+            if term is None:
+                term = self.algebra.identity(poly.rows.label)
+            scaled = term if c.is_one else self.algebra.scale(self.fraction(c, conjugate), term)
+            total = scaled if total is None else self.algebra.add(total, scaled)
+        return total
+
+
+class _Blocks:
+    """The algebra's elements as a ring for block elimination."""
+
+    def __init__(self, algebra: Any):
+        self.add, self.mul, self.inverse = algebra.add, algebra.matmul, algebra.inverse
+        self._minus = algebra.kind.number(-1)
+        self._scale = algebra.scale
+
+    def neg(self, a: Any) -> Any:
+        return self._scale(self._minus, a)
+
+
+class MatrixEquation:
+    """``tau = Phi(tau)``, ``G = (L0 + y P^-1 - eta(tau))^-1``, for one component.
+
+    ``shift`` maps a block position (row, column) to the number ``1/p`` that a regularisation ``y`` multiplies there.
+    """
+
+    def __init__(self, numbers: Numbers, component: Component, regime: Regime):
+        self.numbers, self.component = numbers, component
+        algebra = self.algebra = numbers.algebra
+        self.blocks = _Blocks(algebra)
+        self.size = len(component.spaces)
+        self.count = len(component.unknowns)
+        self.fixed = {position: numbers.element(entry) for position, entry in component.fixed.items()}
+        self.weights = [None if u.weight is None else numbers.element(u.weight) for u in component.unknowns]
+        terms: dict[tuple[int, int, int], Any] = {}
+        for i, j, unknown, left, right, space, letter in component.pairings:
+            strength = numbers.scalar(variance_of(regime, letter) * space.size)
+            element = algebra.scale(strength, algebra.matmul(numbers.element(left), numbers.element(right)))
+            slot = (i, j, unknown)
+            terms[slot] = algebra.add(terms[slot], element) if slot in terms else element
+        self.terms = terms
+        self._order: Sequence[tuple[int, int]] = [(k, k) for k in range(self.size)]
+        self._ground: Sequence[tuple[int, int]] | None = None
+        self.shift: Mapping[tuple[int, int], Any] = {}
+
+    def rotate(
+        self,
+        order: Sequence[tuple[int, int]],
+        multipliers: Sequence[Any],
+        ground: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
+        """Prescribe the pivots (row i goes to position s) and where the regularisation enters.
+
+        Principal pivots are safe while the rotated matrix is accretive; ``ground`` are pivots for y = 0, where it need not be.
+        """
+        self._order, self._ground = order, ground
+        one = self.algebra.kind.one
+        self.shift = {(i, s): one / multipliers[i] for i, s in order}
+
+    def identity(self, block: int) -> Any:
+        return self.algebra.identity(self.component.spaces[block].label)
+
+    def K(self, tau: Sequence[Any], y: Any = None) -> dict[tuple[int, int], Any]:
+        algebra = self.algebra
+        K = dict(self.fixed)
+        for (i, j, unknown), element in self.terms.items():
+            term = algebra.scale(-tau[unknown], element)
+            K[i, j] = algebra.add(K[i, j], term) if (i, j) in K else term
+        if y is not None:
+            for (i, s), weight in self.shift.items():
+                term = algebra.scale(y * weight, self.identity(s))
+                K[i, s] = algebra.add(K[i, s], term) if (i, s) in K else term
+        return K
+
+    def slope(self, lift: Sequence[Any]) -> dict[tuple[int, int], Any]:
+        """``dK/dy`` when the unknowns move by ``lift`` per unit of y."""
+        algebra = self.algebra
+        out: dict[tuple[int, int], Any] = {}
+        for (i, j, unknown), element in self.terms.items():
+            term = algebra.scale(-lift[unknown], element)
+            out[i, j] = algebra.add(out[i, j], term) if (i, j) in out else term
+        for (i, s), weight in self.shift.items():
+            term = algebra.scale(weight, self.identity(s))
+            out[i, s] = algebra.add(out[i, s], term) if (i, s) in out else term
+        return out
+
+    def inverse(self, K: Mapping[tuple[int, int], Any], lifted: bool = False) -> dict[tuple[int, int], Any]:
+        order = self._order if lifted or self._ground is None else self._ground
+        G, _ = invert_blocks(self.blocks, K, range(self.size), self.identity, order=order)
+        return G
+
+    def traces(self, G: Mapping[tuple[int, int], Any]) -> list[Any]:
+        """The unknowns that belong to G."""
+        out = []
+        for unknown, weight in zip(self.component.unknowns, self.weights, strict=True):
+            block = G.get((unknown.k, unknown.l))
+            out.append(self._trace(weight, block, unknown.l))
+        return out
+
+    def _trace(self, weight: Any, block: Any, space: int) -> Any:
+        if block is None:
+            return self.algebra.kind.number(0)
+        if weight is not None:
+            block = self.algebra.matmul(weight, block)
+        return self.algebra.trace(block, self.component.spaces[space].label)
+
+    def phi(self, tau: Sequence[Any], y: Any = None) -> list[Any]:
+        return self.traces(self.inverse(self.K(tau, y), y is not None))
+
+    def derivative(self, G: Mapping[tuple[int, int], Any]) -> list[list[Any]]:
+        """``d Phi_a / d tau_b`` at the G given: with dK = -E_b, dG = G E_b G."""
+        zero = self.algebra.kind.number(0)
+        out = [[zero] * self.count for _ in range(self.count)]
+        for (i, j, b), element in self.terms.items():
+            for a, (unknown, weight) in enumerate(zip(self.component.unknowns, self.weights, strict=True)):
+                if (unknown.k, i) in G and (j, unknown.l) in G:
+                    step = self.algebra.matmul(G[unknown.k, i], self.algebra.matmul(element, G[j, unknown.l]))
+                    out[a][b] = out[a][b] + self._trace(weight, step, unknown.l)
+        return out
+
+    def source(self, G: Mapping[tuple[int, int], Any]) -> list[Any]:
+        """``d Phi_a / d y``: with dK = P^-1, dG = -G P^-1 G."""
+        out = []
+        for unknown, weight in zip(self.component.unknowns, self.weights, strict=True):
+            total = self.algebra.kind.number(0)
+            for (i, s), p in self.shift.items():
+                if (unknown.k, i) in G and (s, unknown.l) in G:
+                    step = self.algebra.matmul(G[unknown.k, i], G[s, unknown.l])
+                    total = total - p * self._trace(weight, step, unknown.l)
+            out.append(total)
+        return out
