@@ -21,7 +21,8 @@ _HOME = {
     ),
     "symbols": ("Deterministic", "Gaussian", "Signal", "Wigner", "dimensions"),
     "laws": ("atomic", "density", "joint"),
-    "result": ("DeterministicEquivalent", "Evaluation", "Limit", "deterministic_equivalent", "limit"),
+    "limits": ("deterministic_equivalent", "limit"),
+    "result": ("DeterministicEquivalent", "Evaluation", "Limit"),
     "steps": ("Step",),
     "system": ("System",),
     "solve.status": ("Status",),
@@ -34,7 +35,8 @@ __all__ = sorted(_MODULE)
 if TYPE_CHECKING:
     from .errors import *  # noqa: F403
     from .laws import atomic, density, joint  # noqa: F401
-    from .result import DeterministicEquivalent, Evaluation, Limit, deterministic_equivalent, limit  # noqa: F401
+    from .limits import deterministic_equivalent, limit  # noqa: F401
+    from .result import DeterministicEquivalent, Evaluation, Limit  # noqa: F401
     from .solve.certify import Certificate  # noqa: F401
     from .solve.status import Status  # noqa: F401
     from .steps import Step  # noqa: F401

@@ -97,19 +97,28 @@ def number_record(value: Any, digits: int | None = None) -> Any:
 
 
 def ball_record(certificate: Any, digits: int) -> dict[str, Any]:
-    """Return the proven balls of a certificate: name to midpoint and radius, as decimal strings."""
+    """Return the proven balls of a certificate: by name, a decimal and how far the truth may be from that decimal."""
     values = certificate.value if isinstance(certificate.value, Mapping) else {"value": certificate.value}
     return {name: _ball(ball, digits) for name, ball in values.items()}
 
 
-def _ball(ball: Any, digits: int) -> dict[str, Any]:
+def _ball(ball: Any, digits: int) -> dict[str, str]:
     import flint
 
-    real, imag = (ball.real, ball.imag) if isinstance(ball, flint.acb) else (ball, None)
-    parts = {"mid": real.mid().str(digits, radius=False), "rad": real.rad().str(3, radius=False)}
-    if imag is not None and imag != 0:
-        parts |= {"im_mid": imag.mid().str(digits, radius=False), "im_rad": imag.rad().str(3, radius=False)}
-    return parts
+    with flint.ctx.workprec(int(3.33 * digits) + 128):
+        if not isinstance(ball, flint.acb):
+            return _interval(ball, digits, "mid", "rad")
+        record = _interval(ball.real, digits, "mid", "rad")
+        return record if ball.imag == 0 else record | _interval(ball.imag, digits, "im_mid", "im_rad")
+
+
+def _interval(ball: Any, digits: int, mid: str, rad: str) -> dict[str, str]:
+    import flint
+
+    decimal = ball.mid().str(digits, radius=False)
+    # what is proven must hold of the decimal that is printed, so its rounding counts; 1.06 outweighs two digits
+    distance = abs(ball - flint.arb(decimal)).upper()
+    return {mid: decimal, rad: (distance * flint.arb("1.06")).str(2, radius=False)}
 
 
 # ---------------------------------------------------------------- records
@@ -306,13 +315,20 @@ def _columns(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _equations(equations: Iterable[Any]) -> None:
-    """Print equations in two dimensions; one that is wider than the terminal is broken by SymPy."""
-    from sympy import pretty
+    """Print equations in two dimensions; one that is wider than the terminal in one line of text, wrapped."""
+    from rich.text import Text
+    from sympy import Equality, pretty
+
+    from .cli_notation import plain
 
     encoding = (sys.stdout.encoding or "ascii").lower()
-    width = max(40, console().width - 6)
+    width = max(40, console().width - 4)
     for equation in equations:
         print()
-        text = pretty(equation, use_unicode=encoding.startswith("utf"), num_columns=width, wrap_line=True)
-        print("\n".join(("    " + line).rstrip() for line in text.splitlines()))
+        lines = pretty(equation, use_unicode=encoding.startswith("utf"), wrap_line=False).splitlines()
+        if max(map(len, lines)) <= width or not isinstance(equation, Equality):
+            print("\n".join(("    " + line).rstrip() for line in lines))
+        else:
+            emit(Text(f"{plain(equation.lhs)}"), indent=4)
+            emit(Text(f"= {plain(equation.rhs)}"), indent=6)
     print()

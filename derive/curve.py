@@ -35,11 +35,8 @@ _POINTS = (
 
 def algebraic_curve(system: System, parameters: Sequence[Symbol], law: Limit) -> Poly | None:
     """The irreducible polynomial in the value ``G`` and the parameters, or None when there is none."""
-    rules: dict[Expr, Expr] = {}
-    for symbol, expr in system.definitions:
-        rules[symbol] = expr.xreplace(rules)
-    residuals = [r.xreplace(rules) for r in system.residuals]
-    (value,) = (v.xreplace(rules) for v in system.values.values())
+    residuals = system.substituted(system.residuals)
+    (value,) = system.substituted(list(system.values.values()))
     unknowns = list(system.unknowns)
     if any(e.has(Trace) or e.has(MatrixExpr) or not e.is_rational_function(*unknowns) for e in (*residuals, value)):
         return None

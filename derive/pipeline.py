@@ -41,7 +41,7 @@ class Problem:
     declared: Mapping[tuple[Signal, Signal], Expr]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Derivation:
     """Every object a pass returned, in order."""
 
@@ -220,22 +220,15 @@ def _run(
     placeholders: Mapping[str, Expr],
     ring: Ring,
 ) -> Derivation:
+    """The passes, in order; ``placeholders`` is empty when the quantity is a matrix."""
     pencil = build_pencil(ring, [f.node for f in functionals])
     paired = dyson_equation(ring, pencil, problem.regime)
     equation, merged = merge_equal(ring, paired)
     elimination = eliminate(ring, equation)
     rhs = unreduced(ring, equation, elimination)
     outputs = tuple(output_poly(ring, equation, elimination, output) for output in pencil.outputs)
-    field = ring.field
-    limits: dict[Expr, Fraction] = {}
-    for functional, poly in zip(functionals, outputs, strict=True):
-        if functional.is_form:
-            limits[functional.symbol] = poly.scalar() or field.zero
-        else:
-            limits[functional.symbol] = ring.trace(poly) / field.from_sympy(poly.rows.size)
-    values, shown = _combine(ring, placeholders, limits)
-    blocks = pencil.blocks
-    prefer = [t.position for t in equation.taus if t.row == t.col and blocks[t.row].kind == "inverse"]
+    values, shown = _values(ring, functionals, outputs, placeholders) if placeholders else _coefficients(ring, *outputs)
+    prefer = [t.position for t in equation.taus if t.row == t.col and pencil.blocks[t.row].kind == "inverse"]
     reduced = reduce_system(ring, rhs, values, prefer)
     return Derivation(
         problem,
@@ -254,11 +247,17 @@ def _run(
     )
 
 
-def _combine(
-    ring: Ring, placeholders: Mapping[str, Expr], limits: Mapping[Expr, Fraction]
+def _values(
+    ring: Ring, functionals: tuple[Functional, ...], outputs: tuple[Poly, ...], placeholders: Mapping[str, Expr]
 ) -> tuple[dict[str, Fraction], dict[str, Expr]]:
     """Rational quantities become one fraction each; others keep their functionals apart."""
     field = ring.field
+    limits: dict[Expr, Fraction] = {}
+    for functional, poly in zip(functionals, outputs, strict=True):
+        if functional.is_form:
+            limits[functional.symbol] = poly.scalar() or field.zero
+        else:
+            limits[functional.symbol] = ring.trace(poly) / field.from_sympy(poly.rows.size)
     values: dict[str, Fraction] = {}
     shown: dict[str, Expr] = {}
     for name, expr in placeholders.items():
@@ -274,8 +273,15 @@ def _combine(
     return values, shown
 
 
-def derive_matrix(expr: MatrixExpr, problem: Problem) -> tuple[Derivation, Poly]:
-    """Run the passes on a matrix and return its deterministic equivalent too."""
+def _coefficients(ring: Ring, poly: Poly) -> tuple[dict[str, Fraction], dict[str, Expr]]:
+    """Of a matrix: the coefficient of every word is a value; what is inside the inverses must be kept."""
+    words = sorted(poly.terms.items(), key=lambda item: word_key(item[0]))
+    values = {f"_C{k}": c for k, (_, c) in enumerate(words)}
+    return values | _inside(ring, poly), {name: Symbol(name) for name in values}
+
+
+def derive_matrix(expr: MatrixExpr, problem: Problem) -> Derivation:
+    """Run the passes on a matrix; the derivation's ``matrix`` is its deterministic equivalent."""
     reader = Reader(problem.regime, square_roots([expr]))
     node, power = reader.matrix(expr)
     if power != 0:
@@ -283,38 +289,7 @@ def derive_matrix(expr: MatrixExpr, problem: Problem) -> tuple[Derivation, Poly]
     functional = Functional(Symbol("_F0"), node, False, power, expr)
     for spare in _growing_ranges():
         try:
-            ring = _ring(problem, _scalars(node), spare)
-            pencil = build_pencil(ring, [node])
-            paired = dyson_equation(ring, pencil, problem.regime)
-            equation, merged = merge_equal(ring, paired)
-            elimination = eliminate(ring, equation)
-            rhs = unreduced(ring, equation, elimination)
-            poly = output_poly(ring, equation, elimination, pencil.outputs[0])
-            values = {
-                f"_C{k}": c for k, (_, c) in enumerate(sorted(poly.terms.items(), key=lambda item: word_key(item[0])))
-            }
-            prefer = [t.position for t in equation.taus if t.row == t.col and pencil.blocks[t.row].kind == "inverse"]
-            # traces inside the words count as used, so every core unknown is kept
-            reduced = reduce_system(ring, rhs, values | _inside(ring, poly), prefer)
-            shown = {f"_C{k}": Symbol(f"_C{k}") for k in range(len(poly.terms))}
-            return (
-                Derivation(
-                    problem,
-                    {"value": expr},
-                    (functional,),
-                    ring,
-                    pencil,
-                    paired,
-                    equation,
-                    merged,
-                    elimination,
-                    rhs,
-                    reduced,
-                    (poly,),
-                    shown,
-                ),
-                poly,
-            )
+            return _run({"value": expr}, problem, (functional,), {}, _ring(problem, _scalars(node), spare))
         except OverflowError:
             continue
     raise ResolventError("the expression needs more than 640 unknowns and traces; split it into smaller quantities")

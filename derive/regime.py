@@ -44,7 +44,7 @@ class Regime:
             raise RegimeError(
                 f"the dimension {dim} grows like {self.base}**{power}; dimensions must grow like {self.base}"
             )
-        return Space(size, False, self.labels.get(size, dim))
+        return Space(size, False, dim if dim.is_Symbol else self.labels.get(size, dim))
 
     def growth(self, scalar: Expr) -> tuple[Expr, Expr]:
         """Write the leading order of ``scalar`` as ``c * base**power`` and return ``(c, power)``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,13 +14,13 @@ from sympy import Eq, Expr, MatrixExpr, Poly, Symbol
 from .bind import Binding, bind
 from .curve import algebraic_curve
 from .errors import BranchError, ParameterError
-from .pipeline import Derivation, Problem, derive_matrix, derive_scalars, field_symbols, read_problem
+from .pipeline import Derivation, field_symbols
 from .solve.status import Status
 from .steps import Step, derivation_steps
 from .symbols import MatrixLetter
 from .system import System
 
-__all__ = ["DeterministicEquivalent", "Evaluation", "Limit", "deterministic_equivalent", "limit"]
+__all__ = ["DeterministicEquivalent", "Evaluation", "Limit"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Evaluation:
 
 
 class Limit:
-    """The high-dimensional limit of one or several scalar quantities; made by :func:`limit`.
+    """The high-dimensional limit of one or several scalar quantities; made by :func:`derive.limit`.
 
     Attributes
     ----------
@@ -386,9 +386,8 @@ class Limit:
 class DeterministicEquivalent(Limit):
     """The deterministic matrix ``Q-bar`` that replaces a random one in traces and bilinear forms."""
 
-    def __init__(self, derivation: Derivation, poly: Any):
+    def __init__(self, derivation: Derivation):
         super().__init__(derivation, False)
-        self._poly = poly
 
     @cached_property
     def matrix(self) -> MatrixExpr:
@@ -429,96 +428,3 @@ class DeterministicEquivalent(Limit):
         if not full_output:
             self._complain(result, binding)
         return result if full_output else matrix
-
-
-def limit(
-    expr: Any,
-    regime: Mapping | None = None,
-    *,
-    inner: Mapping | None = None,
-    commuting: Iterable[Iterable] | None = None,
-) -> Limit:
-    """Derive the high-dimensional limit of a scalar quantity.
-
-    Parameters
-    ----------
-    expr : Expr or mapping of str to Expr
-        A quantity built from normalised traces ``Trace(M)/p`` and bilinear forms ``u.T*M*v`` of rational expressions in random and
-        deterministic matrices; a 1 x 1 matrix expression is accepted. With a mapping the quantities share unknowns.
-    regime : mapping
-        How dimensions grow: ``{p: c*n}`` leaves ``n`` free. May be left out when there is one dimension.
-    inner : mapping, optional
-        Declared inner products of signals, ``{(u, v): rho}``. A product that is not declared becomes a parameter ``inner_u_v``.
-    commuting : iterable of tuples, optional
-        Families of deterministic matrices that commute; their joint law is given at evaluation.
-
-    Returns
-    -------
-    Limit
-
-    Raises
-    ------
-    ResolventError
-        Shapes that do not match, a regime that does not determine the growth, a quantity that diverges or vanishes,
-        an expression that is not rational, one name with two definitions.
-
-    Notes
-    -----
-    Almost-sure limit as the dimensions grow in fixed proportion, for independent centred entries of the stated variance
-    (universal under a bounded fourth moment). Sign convention: ``(M - z I)^-1`` has positive imaginary part for Im z > 0.
-
-    Examples
-    --------
-    >>> from sympy import Identity, Symbol, Trace
-    >>> from derive import Gaussian, dimensions, limit
-    >>> n, p = dimensions("n p")
-    >>> c, lam = Symbol("c", positive=True), Symbol("lambda", positive=True)
-    >>> Z = Gaussian("Z", p, n, variance=1/n)
-    >>> law = limit(Trace((Z*Z.T + lam*Identity(p)).I)/p, {p: c*n})
-    >>> law.equations
-    [Eq(g, (c*g + 1)/(c*g*lambda + lambda + 1))]
-    """
-    single = not isinstance(expr, Mapping)
-    quantities = {"value": expr} if single else dict(expr)
-    problem = _problem(quantities.values(), regime, inner, commuting)
-    return Limit(derive_scalars(quantities, problem), single)
-
-
-def _problem(exprs: Iterable[Any], regime: Mapping | None, inner: Any, commuting: Any) -> Problem:
-    from sympy import Basic
-
-    exprs = list(exprs)
-    for e in exprs:
-        if not isinstance(e, Basic):
-            raise ParameterError(f"a quantity must be a SymPy expression, got {type(e).__name__}: {e!r}")
-    return read_problem(exprs, regime or {}, inner, commuting)
-
-
-def deterministic_equivalent(
-    expr: MatrixExpr, regime: Mapping | None = None, *, commuting: Iterable[Iterable] | None = None
-) -> DeterministicEquivalent:
-    """Derive the deterministic equivalent of a random matrix.
-
-    Parameters
-    ----------
-    expr : MatrixExpr
-        A rational expression in random and deterministic matrices, of order one.
-    regime, commuting
-        As for :func:`limit`.
-
-    Returns
-    -------
-    DeterministicEquivalent
-        ``.matrix`` is the equivalent: ``tr A (F - F-bar) / n`` and ``u'(F - F-bar) v`` vanish for deterministic A, u, v.
-
-    Examples
-    --------
-    >>> from sympy import Identity, Symbol
-    >>> from derive import Deterministic, Wigner, deterministic_equivalent, dimensions
-    >>> n, z = dimensions("n"), Symbol("z")
-    >>> A, W = Deterministic("A", n, n, symmetric=True), Wigner("W", n, variance=1/n)
-    >>> deterministic_equivalent((A + W - z*Identity(n)).I).matrix
-    (kappa*I + A)**(-1)
-    """
-    problem = _problem([expr], regime, None, commuting)
-    return DeterministicEquivalent(*derive_matrix(expr, problem))

@@ -7,7 +7,7 @@ resolvent, ``h`` for a definition; numbered in a fixed order when there are seve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sympy import Eq, Expr, Symbol, srepr
@@ -45,6 +45,13 @@ class System:
         for unknown, residual, rhs in zip(self.unknowns, self.residuals, self.right_hand_sides, strict=True):
             out.append(Eq(residual, 0, evaluate=False) if rhs is None else Eq(unknown, rhs, evaluate=False))
         return out
+
+    def substituted(self, exprs: Sequence[Expr]) -> list[Expr]:
+        """Expressions with the definitions put in (the compiler finds shared subexpressions again)."""
+        rules: dict[Expr, Expr] = {}
+        for symbol, expr in self.definitions:
+            rules[symbol] = expr.xreplace(rules)
+        return [e.xreplace(rules) for e in exprs]
 
     @property
     def signature(self) -> str:

@@ -1,6 +1,6 @@
 """Double-precision numbers on any array-API namespace: NumPy, CuPy, array-api-strict.
 
-Scalars are Python numbers or arrays of shape (*batch); functions on nodes are (*batch, nodes); matrices are
+Scalars are Python numbers or arrays of shape (*batch); functions on nodes are (nodes, *batch); matrices are
 (*batch, k, l). A point of the batch that fails (a singular matrix, a division by zero) becomes NaN or infinite there
 and nowhere else: whoever solves turns that into a status.
 """
@@ -113,31 +113,36 @@ class ArrayKind:
         gap = self._array(x - y)
         return bool(self.xp.any(self.xp.abs(gap) > 1e-9 * abs(y)))
 
-    # functions on nodes: (*batch, nodes) -----------------------------------------------------------------------------
+    # functions on nodes: (nodes, *batch); the batch is innermost so that a law of two atoms still runs along memory ---
 
     def nodes(self, values: Sequence[Any]) -> Any:
         return self._array(np.asarray([float(value) for value in values]))
 
     def nodes_add(self, x, y):
+        x, y = _aligned(x, y)
         return x + y
 
     def nodes_subtract(self, x, y):
+        x, y = _aligned(x, y)
         return x - y
 
     def nodes_multiply(self, x, y):
+        x, y = _aligned(x, y)
         return x * y
 
     def nodes_shift(self, x, scalar):
-        return x + _lift(scalar, 1)
+        return _batched(x, getattr(scalar, "ndim", 0)) + scalar
 
     def nodes_scale(self, scalar, x):
-        return _lift(scalar, 1) * x
+        return scalar * _batched(x, getattr(scalar, "ndim", 0))
 
     def nodes_inverse(self, x, absent=False):
         """1/x; where the last node does not exist (`absent`: a bool or (*batch)) its value is 1 and never used."""
         if absent is not False:
-            last = self.xp.arange(x.shape[-1]) == x.shape[-1] - 1
-            unused = last if absent is True else last & absent[..., None]
+            x = _batched(x, getattr(absent, "ndim", 0))
+            last = self.xp.arange(x.shape[0]) == x.shape[0] - 1
+            last = self.xp.reshape(last, (-1, *(1,) * (x.ndim - 1)))
+            unused = last if absent is True else last & absent
             x = self.xp.where(unused, self.xp.ones_like(x), x)
         return 1 / x
 
@@ -149,14 +154,16 @@ class ArrayKind:
 
     def nodes_mean(self, weights, x):
         if weights.ndim == 1:
-            return x @ weights  # one pass, no (*batch, nodes) temporary
-        return self.xp.sum(weights * x, axis=-1)
+            return self.xp.tensordot(weights, x, axes=1)  # one pass, no (nodes, *batch) temporary
+        weights, x = _aligned(weights, x)
+        return self.xp.sum(weights * x, axis=0)
 
     def nodes_append(self, x, value):
-        value = self._array(value)[..., None]
-        batch = np.broadcast_shapes(x.shape[:-1], value.shape[:-1])
-        parts = (self.xp.broadcast_to(part, (*batch, part.shape[-1])) for part in (x, value))
-        return self.xp.concat(tuple(parts), axis=-1)
+        value = self._array(value)[None, ...]
+        x, value = _aligned(x, value)
+        batch = np.broadcast_shapes(x.shape[1:], value.shape[1:])
+        parts = (self.xp.broadcast_to(part, (part.shape[0], *batch)) for part in (x, value))
+        return self.xp.concat(tuple(parts), axis=0)
 
     # matrices: (*batch, k, l) ----------------------------------------------------------------------------------------
 
@@ -249,3 +256,13 @@ def _lift(scalar: Any, axes: int) -> Any:
     if getattr(scalar, "ndim", 0) == 0:
         return scalar
     return scalar[(..., *(None,) * axes)]
+
+
+def _batched(x: Any, axes: int) -> Any:
+    """A (nodes, *batch) array with room for ``axes`` batch axes."""
+    missing = axes - (x.ndim - 1)
+    return x[(slice(None), *(None,) * missing)] if missing > 0 else x
+
+
+def _aligned(x: Any, y: Any) -> tuple[Any, Any]:
+    return _batched(x, y.ndim - 1), _batched(y, x.ndim - 1)

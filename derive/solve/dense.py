@@ -62,10 +62,15 @@ def hermitian_range(
     for group in coupled_groups(entries, blocks):
         inside = {pos: x for pos, x in entries.items() if pos[0] in group}
         mode, sizes = dense_blocks(inside, group)
-        if len(group) == 1 and mode != "matrix":
-            values = _lift(xp, inside[group[0], group[0]], mode) if inside else xp.zeros((1, 1))
+        if len(group) == 1 and mode == "scalar" and inside:
+            # the common case: one multiple of the identity, no axis to reduce over
+            data = xp.asarray(inside[group[0], group[0]].data)
+            bottom = top = xp.real(data) if _complex(xp, data) else data
+            scale = abs(data)
+        elif len(group) == 1 and mode != "matrix":
+            values = inside[group[0], group[0]].data if inside else xp.zeros((1, 1))
             real, largest = xp.real(values) if _complex(xp, values) else values, abs(values)
-            bottom, top, scale = xp.min(real, axis=-1), xp.max(real, axis=-1), xp.max(largest, axis=-1)
+            bottom, top, scale = xp.min(real, axis=0), xp.max(real, axis=0), xp.max(largest, axis=0)
         else:
             dense = _assemble(xp, inside, group, mode, sizes)
             scale = xp.max(abs(dense), axis=(-3, -2, -1))
@@ -85,7 +90,7 @@ def _complex(xp: Any, x: Any) -> bool:
 def _lift(xp: Any, x: Element, mode: str) -> Any:
     """Data with a trailing axis over nodes."""
     data = xp.asarray(x.data)
-    return data[..., None] if x.family is None else data
+    return data[..., None] if x.family is None else xp.moveaxis(data, 0, -1)
 
 
 def _assemble(

@@ -7,12 +7,15 @@ reduced equations agree, so every evaluation checks the reduction.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Symbol
+from array_api_compat import is_numpy_namespace
+from sympy import Symbol
 
 from ..bind import Binding
 from ..errors import ParameterError
@@ -22,10 +25,11 @@ from ..lower.program import compile_program
 from ..lower.represent import represent
 from ..pipeline import Derivation
 from ..system import System
-from .branch import solve_component
-from .component import components_of
+from .branch import solve_component, to_host
+from .component import Component, components_of
 from .linear import solve_dense
 from .matrix_equation import Numbers
+from .quick import solve_quick
 from .status import Status
 
 __all__ = ["Batch", "Solution", "evaluate_batch", "namespace"]
@@ -106,39 +110,116 @@ def _host(value: Any) -> Any:
     return value.get() if hasattr(value, "get") and hasattr(value, "ndim") else np.asarray(value)
 
 
+# points per piece: small enough that the temporaries of a piece stay in the cache, large enough to amortise the calls
+_PIECE = 16384
+
+
 def evaluate_batch(derivation: Derivation, system: System, binding: Binding, xp: Any) -> Solution:
     """Solve and evaluate at every point of the binding."""
     batch = Batch(derivation, binding, xp)
-    status = np.zeros(batch.count, dtype=int)
+    count = batch.count
+    components = components_of(derivation.ring, derivation.equation, derivation.elimination)
+    on_host = is_numpy_namespace(xp)
+    step = _PIECE if on_host else count
+    pieces = [None] if count <= step else [np.arange(k, min(k + step, count)) for k in range(0, count, step)]
+
+    def quickly(index: Any) -> Solution | None:
+        return _solve_quickly(batch, components, system, index)
+
+    if len(pieces) > 1:
+        # array operations release the interpreter lock, so pieces run side by side
+        with ThreadPoolExecutor(min(len(pieces), os.cpu_count() or 1)) as pool:
+            parts = list(pool.map(quickly, pieces))
+    else:
+        parts = [quickly(pieces[0])]
+    found = [p for p in parts if p is not None]
+    if len(found) < len(parts):
+        return _solve_slowly(batch, components, system, None, count)
+    solution = found[0] if len(found) == 1 else _joined(found)
+    left = np.flatnonzero(solution.status != 0)
+    if not left.size:
+        return solution
+    return _replaced(solution, left, _solve_slowly(batch, components, system, left, left.size))
+
+
+def _solve_quickly(batch: Batch, components: Sequence[Component], system: System, index: Any) -> Solution | None:
+    """One piece of the batch by ``quick.py``; points it did not settle have a status other than 0."""
+    count = batch.count if index is None else len(index)
+    numbers = batch.numbers(index)
+    quick = solve_quick(batch.derivation, components, numbers, count)
+    if quick is None:
+        return None
+    unknowns, accepted, error = quick
+    status = np.where(to_host(accepted), 0, int(Status.NOT_CONVERGED))
+    return _finished(system, unknowns, numbers, status, error, count)
+
+
+def _joined(parts: Sequence[Solution]) -> Solution:
+    return Solution(
+        {k: np.concatenate([p.values[k] for p in parts]) for k in parts[0].values},
+        {u: np.concatenate([p.unknowns[u] for p in parts]) for u in parts[0].unknowns},
+        np.concatenate([p.status for p in parts]),
+        np.concatenate([p.error for p in parts]),
+    )
+
+
+def _replaced(solution: Solution, index: np.ndarray, rest: Solution) -> Solution:
+    def merge(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        out = x.astype(np.result_type(x, y))
+        out[index] = y
+        return out
+
+    return Solution(
+        {k: merge(v, rest.values[k]) for k, v in solution.values.items()},
+        {u: merge(v, rest.unknowns[u]) for u, v in solution.unknowns.items()},
+        merge(solution.status, rest.status),
+        merge(solution.error, rest.error),
+    )
+
+
+def _solve_slowly(batch: Batch, components: Sequence[Component], system: System, index: Any, count: int) -> Solution:
+    """Component by component with the arbiter of ``branch.py``, then one Newton step on the reduced system."""
+    derivation, xp = batch.derivation, batch.xp
+    where = np.arange(batch.count) if index is None else index
+    status = np.zeros(count, dtype=int)
     tau: dict[str, Any] = {}
-    for component in components_of(derivation.ring, derivation.equation, derivation.elimination):
+    for component in components:
         solved = solve_component(
-            derivation.ring, derivation.problem.regime, component, batch.numbers, batch.count, batch.boundary
+            derivation.ring,
+            derivation.problem.regime,
+            component,
+            lambda subset: batch.numbers(where[subset]),
+            count,
+            batch.boundary[where],
         )
         tau |= solved.tau
         status = np.where(status == 0, solved.status, status)
-    numbers = batch.numbers()
+    numbers = batch.numbers(None if index is None else where)
     env = numbers.env | {Symbol(name): xp.asarray(value) for name, value in tau.items()}
     with batch.kind.context():
         names = list(system.unknowns)
-        unknowns = dict(
-            zip(names, compile_program([system.origin[u] for u in names]).run(env, numbers.algebra), strict=True)
-        )
-        unknowns, step = polish(system, unknowns, env, numbers)
-        values = finish(system, unknowns, env, numbers)
-    count = batch.count
-    flat_values = {k: _column(v, count) for k, v in values.items()}
-    real = {k: _real_where_possible(v) for k, v in flat_values.items()}
-    error = _column(step, count).real
-    for v in real.values():
-        status = np.where((status == 0) & ~np.isfinite(v), int(Status.NOT_CONVERGED), status)
-    for k in real:
-        real[k] = np.where(status == 0, real[k], np.nan)
+        start = compile_program([system.origin[u] for u in names]).run(env, numbers.algebra)
+        unknowns, step = polish(system, dict(zip(names, start, strict=True)), env, numbers)
+    return _finished(system, unknowns, numbers, status, step, count)
+
+
+def _finished(
+    system: System, unknowns: Mapping[Symbol, Any], numbers: Numbers, status: np.ndarray, error: Any, count: int
+) -> Solution:
+    """Values on the host, NaN where there is no limit."""
+    with numbers.algebra.kind.context():
+        values = finish(system, unknowns, numbers.env, numbers)
+    out = {k: _real_where_possible(_column(v, count)) for k, v in values.items()}
+    for v in out.values():
+        status = np.where((status == 0) & ~np.isfinite(v), int(Status.INDETERMINATE), status)
+    bad = status != 0
+    if bad.any():
+        out = {k: np.where(bad, np.nan, v) for k, v in out.items()}
     return Solution(
-        real,
+        out,
         {u: _real_where_possible(_column(v, count)) for u, v in unknowns.items()},
         status,
-        np.where(status == 0, error, np.nan),
+        np.where(bad, np.nan, _column(error, count).real),
     )
 
 
@@ -172,22 +253,14 @@ def reduced_jacobian(
     system: System, unknowns: Mapping[Symbol, Any], env: Mapping[Any, Any], algebra: Any
 ) -> tuple[list[Any], list[list[Any]]]:
     """Residuals of the reduced system and their derivatives, definitions included through the chain rule."""
-    program = compile_program(substituted(system, list(system.residuals)))
+    program = compile_program(system.substituted(system.residuals))
     return program.jacobian(dict(env) | dict(unknowns), algebra, list(system.unknowns))
-
-
-def substituted(system: System, exprs: Sequence[Expr]) -> list[Expr]:
-    """Expressions with the definitions put in; shared subexpressions are found again by the compiler."""
-    rules: dict[Expr, Expr] = {}
-    for symbol, expr in system.definitions:
-        rules[symbol] = expr.xreplace(rules)
-    return [e.xreplace(rules) for e in exprs]
 
 
 def finish(system: System, unknowns: Mapping[Symbol, Any], env: Mapping[Any, Any], numbers: Numbers) -> dict[str, Any]:
     """The values at solved unknowns."""
     names = list(system.values)
-    program = compile_program(substituted(system, [system.values[k] for k in names]))
+    program = compile_program(system.substituted([system.values[k] for k in names]))
     return dict(zip(names, program.run(dict(env) | dict(unknowns), numbers.algebra), strict=True))
 
 
@@ -201,10 +274,7 @@ def evaluate_matrix(derivation: Derivation, matrix: Any, binding: Binding) -> tu
     numbers = batch.numbers()
     env = numbers.env | {u: v[0] for u, v in solution.unknowns.items()}
     system = derivation.system
-    rules: dict[Expr, Expr] = {}
-    for symbol, expr in system.definitions:
-        rules[symbol] = expr.xreplace(rules)
-    element = compile_program([matrix.xreplace(rules)]).run(env, numbers.algebra)[0]
+    element = compile_program(system.substituted([matrix])).run(env, numbers.algebra)[0]
     data = np.asarray(element.data)
     if element.family is None:
         return data.reshape(1, 1), status

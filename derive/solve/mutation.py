@@ -11,7 +11,7 @@ from ..bind import Binding
 from ..lower.program import compile_program
 from ..pipeline import Derivation
 from ..system import System
-from .evaluate import Batch, Solution, _column, _real_where_possible, finish, substituted
+from .evaluate import Batch, Solution, _column, _real_where_possible, finish
 from .linear import solve_dense
 from .status import Status
 
@@ -28,7 +28,7 @@ def follow(derivation: Derivation, changed: System, binding: Binding, xp: Any, t
     old, new = derivation.system, changed
     mixed = [
         (1 - path) * a + path * b
-        for a, b in zip(substituted(old, list(old.residuals)), substituted(new, list(new.residuals)), strict=True)
+        for a, b in zip(old.substituted(old.residuals), new.substituted(new.residuals), strict=True)
     ]
     names = list(changed.unknowns)
     unknowns = {u: xp.asarray(true.unknowns[u]) for u in names}

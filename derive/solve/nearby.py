@@ -16,6 +16,7 @@ from ..pipeline import Derivation
 from ..system import System
 from .digits import numbers_at
 from .evaluate import finish, reduced_jacobian
+from .quick import tau_expressions
 
 __all__ = ["solution_near"]
 
@@ -61,20 +62,6 @@ def _dyson_unknowns(
     derivation: Derivation, system: System, unknowns: dict[Symbol, Any], numbers: Any
 ) -> dict[str, complex]:
     """Every tau of the unreduced equation from the reduced unknowns."""
-    field, reduced = derivation.ring.field, derivation.reduced
-    env = dict(numbers.env)
-    for old, new in system.names.items():
-        if new in unknowns:
-            env[old] = unknowns[new]
-    for v, e in reduced.definitions:
-        env[field.meaning(v)] = compile_program([field.to_sympy(e)]).run(env, numbers.algebra)[0]
-    out: dict[str, complex] = {}
-    for tau in derivation.equation.taus:
-        v = tau.position
-        if v in reduced.zeros:
-            out[tau.symbol.name] = 0j
-            continue
-        meaning = field.meaning(reduced.classes.get(v, v))
-        if meaning in env:
-            out[tau.symbol.name] = complex(env[meaning])
-    return out
+    exprs = tau_expressions(derivation, system)
+    values = compile_program(list(exprs.values())).run(dict(numbers.env) | unknowns, numbers.algebra)
+    return {name: complex(value) for name, value in zip(exprs, values, strict=True)}

@@ -15,6 +15,7 @@ class Status(IntEnum):
     NOT_INVERTIBLE = 2
     NOT_CONVERGED = 3
     INVALID = 4
+    INDETERMINATE = 5
 
     @property
     def message(self) -> str:
@@ -28,5 +29,7 @@ _MESSAGES = {
     Status.NOT_INVERTIBLE: "the matrix that is inverted has singular values arbitrarily close to 0 in the limit, so its "
     "inverse has no deterministic equivalent there, although the equations have a solution by continuation",
     Status.NOT_CONVERGED: "the iteration did not converge (the point may be at an edge of the spectrum)",
+    Status.INDETERMINATE: "the formula is 0/0 at this point although the equations have their solution; the limit may "
+    "still exist there, approach it along a sequence of points",
     Status.INVALID: "a parameter is not a number there",
 }

@@ -448,7 +448,7 @@ class TestBatches:
         algebra = represent({(A, u): joint({A: [1, 4], u: [1, 2]})}, program.letters, {p: 1}, ArrayKind(np))
         matrix, row = program.run({x: np.asarray([1.0, 2.0])}, algebra)
         assert (matrix.rows, matrix.cols, row.rows, row.cols) == (p, p, 1, p)
-        np.testing.assert_allclose(matrix.data, [[2, 17], [4, 34]])
+        np.testing.assert_allclose(matrix.data, [[2, 4], [17, 34]])  # (nodes, *batch)
         np.testing.assert_allclose(row.data, [1, 8])
 
     def test_an_iterate_that_is_lost_stays_lost(self):

@@ -1,0 +1,105 @@
+"""The two questions a user asks: the limit of a quantity, and the deterministic equivalent of a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sympy import Basic, MatrixExpr
+
+from .errors import ParameterError
+from .pipeline import Problem, derive_matrix, derive_scalars, read_problem
+from .result import DeterministicEquivalent, Limit
+
+__all__ = ["deterministic_equivalent", "limit"]
+
+
+def limit(
+    expr: Any,
+    regime: Mapping | None = None,
+    *,
+    inner: Mapping | None = None,
+    commuting: Iterable[Iterable] | None = None,
+) -> Limit:
+    """Derive the high-dimensional limit of a scalar quantity.
+
+    Parameters
+    ----------
+    expr : Expr or mapping of str to Expr
+        A quantity built from normalised traces ``Trace(M)/p`` and bilinear forms ``u.T*M*v`` of rational expressions in random and
+        deterministic matrices; a 1 x 1 matrix expression is accepted. With a mapping the quantities share unknowns.
+    regime : mapping
+        How dimensions grow: ``{p: c*n}`` leaves ``n`` free. May be left out when there is one dimension.
+    inner : mapping, optional
+        Declared inner products of signals, ``{(u, v): rho}``. A product that is not declared becomes a parameter ``inner_u_v``.
+    commuting : iterable of tuples, optional
+        Families of deterministic matrices that commute; their joint law is given at evaluation.
+
+    Returns
+    -------
+    Limit
+
+    Raises
+    ------
+    ResolventError
+        Shapes that do not match, a regime that does not determine the growth, a quantity that diverges or vanishes,
+        an expression that is not rational, one name with two definitions.
+
+    Notes
+    -----
+    Almost-sure limit as the dimensions grow in fixed proportion, for independent centred entries of the stated variance
+    (universal under a bounded fourth moment). Sign convention: ``(M - z I)^-1`` has positive imaginary part for Im z > 0.
+
+    Examples
+    --------
+    >>> from sympy import Identity, Symbol, Trace
+    >>> from derive import Gaussian, dimensions, limit
+    >>> n, p = dimensions("n p")
+    >>> c, lam = Symbol("c", positive=True), Symbol("lambda", positive=True)
+    >>> Z = Gaussian("Z", p, n, variance=1/n)
+    >>> law = limit(Trace((Z*Z.T + lam*Identity(p)).I)/p, {p: c*n})
+    >>> law.equations
+    [Eq(g, (c*g + 1)/(c*g*lambda + lambda + 1))]
+    """
+    single = not isinstance(expr, Mapping)
+    quantities = {"value": expr} if single else dict(expr)
+    problem = _problem(quantities.values(), regime, inner, commuting)
+    return Limit(derive_scalars(quantities, problem), single)
+
+
+def _problem(exprs: Iterable[Any], regime: Mapping | None, inner: Any, commuting: Any) -> Problem:
+    exprs = list(exprs)
+    for e in exprs:
+        if not isinstance(e, Basic):
+            raise ParameterError(f"a quantity must be a SymPy expression, got {type(e).__name__}: {e!r}")
+    return read_problem(exprs, regime or {}, inner, commuting)
+
+
+def deterministic_equivalent(
+    expr: MatrixExpr, regime: Mapping | None = None, *, commuting: Iterable[Iterable] | None = None
+) -> DeterministicEquivalent:
+    """Derive the deterministic equivalent of a random matrix.
+
+    Parameters
+    ----------
+    expr : MatrixExpr
+        A rational expression in random and deterministic matrices, of order one.
+    regime, commuting
+        As for :func:`limit`.
+
+    Returns
+    -------
+    DeterministicEquivalent
+        ``.matrix`` is the equivalent: ``tr A (F - F-bar) / n`` and ``u'(F - F-bar) v`` vanish for deterministic A, u, v.
+
+    Examples
+    --------
+    >>> from sympy import Identity, Symbol
+    >>> from derive import Deterministic, Wigner, deterministic_equivalent, dimensions
+    >>> n, z = dimensions("n"), Symbol("z")
+    >>> A, W = Deterministic("A", n, n, symmetric=True), Wigner("W", n, variance=1/n)
+    >>> deterministic_equivalent((A + W - z*Identity(n)).I).matrix
+    (kappa*I + A)**(-1)
+    """
+    problem = _problem([expr], regime, None, commuting)
+    return DeterministicEquivalent(derive_matrix(expr, problem))

@@ -1,0 +1,196 @@
+"""The fast way to the right solution: Newton on the reduced system from a few averaged steps, judged by the arbiter.
+
+Nothing is trusted here. A point counts only if its solution satisfies the unreduced equation and passes the positivity
+test of ``branch.py``; the others take the slow road. On arrays this is what makes a batch cheap: the reduced system
+has few unknowns, and the arithmetic is real where the problem is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sympy import Expr, Symbol
+
+from ..lower.program import Program, compile_program
+from ..pipeline import Derivation
+from ..system import System
+from .component import Component
+from .dense import hermitian_range
+from .linear import solve_dense
+from .matrix_equation import MatrixEquation, Numbers
+from .rotation import multipliers, rotations
+
+__all__ = ["Plan", "plan", "solve_quick", "tau_expressions"]
+
+_CANDIDATES = 4
+_NEWTON = 14
+# a few averaged steps, lifted at first, bring almost every point into Newton's basin
+_HEIGHTS = (0.3, None, None, None, None, None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compiled once per limit: Newton's program, the way from tau to the unknowns and back, the values."""
+
+    names: tuple[Symbol, ...]
+    residuals: Program
+    origin: Program
+    taus: Mapping[str, int]
+    back: Program
+    values: Program
+
+
+def tau_expressions(derivation: Derivation, system: System) -> dict[str, Expr]:
+    """Every unknown of the unreduced equation in terms of the reduced unknowns."""
+    field, reduced = derivation.ring.field, derivation.reduced
+    rules: dict[Expr, Expr] = {old: new for old, new in system.names.items() if new in system.unknowns}
+    for v, e in reduced.definitions:
+        rules[field.meaning(v)] = field.to_sympy(e).xreplace(rules)
+    out = {}
+    for tau in derivation.equation.taus:
+        if tau.position in reduced.zeros:
+            out[tau.symbol.name] = field.to_sympy(field.zero)
+            continue
+        meaning = field.meaning(reduced.classes.get(tau.position, tau.position))
+        if meaning in rules:
+            out[tau.symbol.name] = rules[meaning]
+    return out
+
+
+_PLANS: WeakKeyDictionary[Derivation, Plan] = WeakKeyDictionary()
+
+
+def plan(derivation: Derivation) -> Plan:
+    """The programs of a derivation, compiled once in its lifetime."""
+    if derivation not in _PLANS:
+        _PLANS[derivation] = _compile(derivation)
+    return _PLANS[derivation]
+
+
+def _compile(derivation: Derivation) -> Plan:
+    system = derivation.system
+    exprs = tau_expressions(derivation, system)
+    return Plan(
+        system.unknowns,
+        compile_program(system.substituted(system.residuals)),
+        compile_program([system.origin[u] for u in system.unknowns]),
+        {name: k for k, name in enumerate(exprs)},
+        compile_program(list(exprs.values())),
+        compile_program(system.substituted(list(system.values.values()))),
+    )
+
+
+def solve_quick(
+    derivation: Derivation, components: Sequence[Component], numbers: Numbers, count: int
+) -> tuple[dict[Symbol, Any], Any, Any] | None:
+    """(unknowns, accepted, error) over ``count`` points, or None where this way does not apply."""
+    compiled = plan(derivation)
+    if not compiled.names or not components:
+        return None
+    kind, regime = numbers.algebra.kind, derivation.problem.regime
+    xp = kind.xp
+    with kind.context():
+        equations = []
+        undecided: Any = xp.zeros(count, dtype=xp.bool)
+        tau: dict[str, Any] = {}
+        for component in components:
+            if any(u.name not in compiled.taus for u in component.unknowns) or not component.unknowns:
+                return None
+            equation = MatrixEquation(numbers, component, regime)
+            real = _rotate(derivation, equation, numbers, count)
+            if real is None:
+                return None
+            undecided = undecided | real
+            start = equation.phi([0.0] * equation.count, 1.0)
+            for y in _HEIGHTS:
+                start = [(a + b) / 2 for a, b in zip(start, equation.phi(start, y), strict=True)]
+            tau |= {u.name: t for u, t in zip(component.unknowns, start, strict=True) if u.name is not None}
+            equations.append(equation)
+        env = dict(numbers.env) | {Symbol(name): value for name, value in tau.items()}
+        unknowns = dict(zip(compiled.names, compiled.origin.run(env, numbers.algebra), strict=True))
+        unknowns, error = _newton(compiled, unknowns, numbers)
+        final = compiled.back.run(dict(numbers.env) | unknowns, numbers.algebra)
+        accepted = (error < 1e-11) & ~undecided
+        for equation in equations:
+            accepted = accepted & _judge(
+                equation, [final[compiled.taus[u.name or ""]] for u in equation.component.unknowns], count
+            )
+        return unknowns, xp.broadcast_to(accepted, (count,)), error
+
+
+def _rotate(derivation: Derivation, equation: MatrixEquation, numbers: Numbers, count: int) -> Any:
+    """Choose one rotation with ``Re A0 >= 0`` at every point; returns where it is 0 (real points), None if there is none."""
+    xp = numbers.algebra.kind.xp
+    for rotation in rotations(derivation.ring, equation.component):
+        for k, p in enumerate(multipliers(rotation, numbers)):
+            if k == _CANDIDATES:
+                break
+            rotated = {(rotation.order[i], j): numbers.algebra.scale(p[i], x) for (i, j), x in equation.fixed.items()}
+            low, high, size = hermitian_range(numbers.algebra, rotated, equation.size, count)
+            if bool(xp.all(low >= -1e-13 * size)):
+                equation.rotate(list(enumerate(rotation.order)), p)
+                # Re G = 0 there: inside or outside the bulk is for the slow way to tell
+                return high <= 1e-13 * size
+    return None
+
+
+def _newton(compiled: Plan, unknowns: dict[Symbol, Any], numbers: Numbers) -> tuple[dict[Symbol, Any], Any]:
+    """Newton on the reduced residuals; the error is the last relative step."""
+    xp = numbers.algebra.kind.xp
+    error: Any = None
+    for _ in range(_NEWTON):
+        residual, rows = compiled.residuals.jacobian(
+            dict(numbers.env) | unknowns, numbers.algebra, list(compiled.names)
+        )
+        step = _small_solve(numbers.algebra.kind, rows, residual)
+        unknowns = {u: unknowns[u] - d for u, d in zip(compiled.names, step, strict=True)}
+        error = xp.asarray(_relative(step, list(unknowns.values())))
+        # the next step would be its square
+        if bool(xp.all(error < 1e-9)):
+            residual, rows = compiled.residuals.jacobian(
+                dict(numbers.env) | unknowns, numbers.algebra, list(compiled.names)
+            )
+            step = _small_solve(numbers.algebra.kind, rows, residual)
+            unknowns = {u: unknowns[u] - d for u, d in zip(compiled.names, step, strict=True)}
+            return unknowns, xp.asarray(_relative(step, list(unknowns.values()))) + 2.3e-16
+    return unknowns, error
+
+
+def _relative(step: Sequence[Any], values: Sequence[Any]) -> Any:
+    if len(step) == 1:
+        return abs(step[0] / values[0])
+    return sum(abs(d) for d in step) / sum(abs(x) for x in values)
+
+
+def _small_solve(kind: Any, rows: Sequence[Sequence[Any]], residual: Sequence[Any]) -> list[Any]:
+    """Cramer's rule up to two unknowns: fewer passes over the batch than elimination with pivots."""
+    if len(residual) == 1:
+        return [residual[0] / rows[0][0]]
+    if len(residual) == 2:
+        (a, b), (c, d) = rows
+        x, y = residual
+        determinant = a * d - b * c
+        return [(d * x - b * y) / determinant, (a * y - c * x) / determinant]
+    return solve_dense(kind, rows, residual)
+
+
+def _judge(equation: MatrixEquation, tau: Sequence[Any], count: int) -> Any:
+    """The unreduced equation holds and Re G > 0."""
+    algebra = equation.algebra
+    xp = algebra.kind.xp
+    K = equation.K(tau)
+    order, weights = {}, {}
+    for (i, s), w in equation.shift.items():
+        order[i], weights[i] = s, w
+    rotated = {(order[i], j): x if _is_one(weights[i]) else algebra.scale(1 / weights[i], x) for (i, j), x in K.items()}
+    low, _, size = hermitian_range(algebra, rotated, equation.size, count)
+    image = equation.traces(equation.inverse(K))
+    gap = sum(abs(a - b) for a, b in zip(image, tau, strict=True))
+    return (low > 1e-10 * size) & xp.asarray(gap <= 1e-8 * sum(abs(a) for a in tau))
+
+
+def _is_one(x: Any) -> bool:
+    return isinstance(x, int | float | complex) and x == 1
