@@ -1,0 +1,1 @@
+"""Measured ratios against peers and against the linear algebra underneath; ``python -m benchmarks`` prints the table."""

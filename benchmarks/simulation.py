@@ -1,0 +1,3 @@
+"""placeholder"""
+def rows():
+    return iter(())

@@ -1,0 +1,24 @@
+"""The catalogue: one file per theorem, each saying what its model is and never what its limit is.
+
+Importing this package costs nothing: names and titles are read from the files with :mod:`ast`, and SymPy comes in
+only when a theorem is loaded.
+"""
+
+from __future__ import annotations
+
+from .catalogue import load, names, titles
+
+__all__ = ["Parameter", "Theorem", "accuracy", "load", "names", "titles"]
+
+
+def __getattr__(name: str):
+    # lazily: `derive list` must not pay for SymPy
+    if name in ("Parameter", "Theorem"):
+        from . import theorem
+
+        return getattr(theorem, name)
+    if name == "accuracy":
+        from .observables import accuracy
+
+        return accuracy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,131 @@
+"""One size of a simulation: what is sampled, the compiled expression, and a batch of trials of it.
+
+A :class:`Specification` is all that the simulated numbers depend on; it travels to other processes and its fingerprint
+is the key of stored results.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Rational, Symbol
+
+from derive.errors import BranchError
+from derive.symbols import MatrixLetter
+
+from .backend import Backend, select_backend
+from .entries import EntryLaw
+from .fingerprint import fingerprint
+from .inputs import Point
+from .observe import Observation, compile_observation
+from .sample import Sampler
+from .threads import few_threads
+
+__all__ = ["Simulator", "Specification", "run_batch", "simulator"]
+
+# raised when the same seed gives other numbers than before: stored results of older versions are then left alone
+_SAMPLING_VERSION = 1
+_BYTES = 16  # of a complex entry
+_SECONDS_PER_BATCH = 1.0
+_OPERATIONS_PER_SECOND = {"cpu": 2e10, "gpu": 5e12}
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A finite model: its quantities at one point, without sizes."""
+
+    quantities: Mapping[str, Expr]
+    letters: tuple[MatrixLetter, ...]
+    inner: Mapping[Any, Expr]
+    point: Point
+    base: Symbol
+    ratios: Mapping[Symbol, Rational]
+    entries: EntryLaw
+    seed: int
+
+    def dims(self, size: int) -> dict[Symbol, int]:
+        return {d: int(r * size) for d, r in self.ratios.items()}
+
+    def key(self, name: str, size: int, stream: str) -> str:
+        """The key of one quantity's trials at one size; ``stream`` names the generator of the device."""
+        return fingerprint(
+            _SAMPLING_VERSION,
+            self.quantities[name],
+            self.letters,
+            self.inner,
+            self.point.numbers,
+            self.point.laws,
+            self.dims(size),
+            self.entries.name,
+            self.seed,
+            stream,
+        )
+
+
+class Simulator:
+    """The finite model at one size on one device."""
+
+    def __init__(self, spec: Specification, size: int, backend: Backend):
+        self.spec, self.size, self.backend = spec, size, backend
+        dims = spec.dims(size)
+        self.sampler = Sampler(spec.letters, spec.inner, spec.point, spec.base, dims, spec.entries)
+        self.observation: Observation = compile_observation(
+            spec.quantities, dims, spec.point.numbers, self.sampler.structures()
+        )
+
+    def batch_size(self, memory: int) -> int:
+        """Trials per batch: within the memory, and about a second's work, so that progress shows and is stored."""
+        sampled = self.sampler.entries_per_trial()
+        bytes_per_trial = _BYTES * max(2 * sampled, sampled + self.observation.entries, 1)
+        quick = _SECONDS_PER_BATCH * _OPERATIONS_PER_SECOND[self.backend.name] / max(self.observation.cost, 1.0)
+        return int(max(1, min(memory / bytes_per_trial, quick)))
+
+    def run(self, trials: Sequence[int]) -> dict[str, np.ndarray]:
+        """The value of every quantity in the given trials.
+
+        Raises
+        ------
+        derive.errors.BranchError
+            A matrix of the expression is singular at this size.
+        """
+        matrices = self.sampler.draw(self.backend, self.spec.seed, trials)
+        try:
+            with few_threads(max(self.spec.dims(self.size).values())):
+                values = self.observation(matrices, self.backend.xp)
+        except np.linalg.LinAlgError:
+            raise BranchError(self._trouble("a matrix that the expression inverts is singular")) from None
+        found = {}
+        for name, value in values.items():
+            array = np.broadcast_to(np.asarray(self.backend.to_host(value)), (len(trials),))
+            if not np.isfinite(array).all():
+                raise BranchError(self._trouble(f"{name} is not finite"))
+            found[name] = array
+        return found
+
+    def _trouble(self, what: str) -> str:
+        sizes = ", ".join(f"{d} = {n}" for d, n in sorted(self.spec.dims(self.size).items(), key=lambda i: i[0].name))
+        return f"simulation at {sizes}: {what}; the finite model does not exist at these parameters"
+
+
+# by specification, size and device: compiling again for every batch would be waste
+_simulators: OrderedDict[tuple[str, int, str], Simulator] = OrderedDict()
+_KEPT = 8
+
+
+def simulator(spec: Specification, size: int, device: str) -> Simulator:
+    """The simulator of this process for one size, compiled on first use."""
+    key = ("|".join(spec.key(name, size, "") for name in spec.quantities), size, device)
+    if key not in _simulators:
+        _simulators[key] = Simulator(spec, size, select_backend(device))
+        if len(_simulators) > _KEPT:
+            _simulators.popitem(last=False)
+    return _simulators[key]
+
+
+def run_batch(spec: Specification, size: int, trials: Sequence[int], device: str) -> dict[str, np.ndarray]:
+    """A batch of trials in this process, whichever it is."""
+    return simulator(spec, size, device).run(trials)
