@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 
 from sympy import Symbol
 
@@ -106,9 +107,16 @@ def _candidates(ring: Ring, pencil: Pencil) -> list[_Candidate]:
     return out
 
 
+def _fresh(ring: Ring) -> str:
+    """``tau``, unless the user has a symbol of such a name: two unknowns must not share one."""
+    taken = {s.name.partition("_")[0] for s in ring.field.symbols}
+    names = chain(("tau", "vartau", "varrho"), (f"tau{k}" for k in count()))
+    return next(name for name in names if name not in taken)
+
+
 def dyson_equation(ring: Ring, pencil: Pencil, regime: Regime) -> DysonEquation:
     """Pair the noise of the pencil and write ``K = L0 - eta`` in scalar unknowns."""
-    count = len(pencil.blocks)
+    size = len(pencil.blocks)
     candidates = _candidates(ring, pencil)
     grows = [not block.space.finite for block in pencil.blocks]
     # a path through a finite block has finite rank and does not move a normalised trace
@@ -116,7 +124,7 @@ def dyson_equation(ring: Ring, pencil: Pencil, regime: Regime) -> DysonEquation:
     alive: set[int] = set()
     # least fixed point: an unknown that is alive creates fill-in that can make another one alive
     while True:
-        reach = _closure(edges, count)
+        reach = _closure(edges, size)
         born = {n for n, c in enumerate(candidates) if n not in alive and (c.k, c.l) in reach}
         if not born:
             break
@@ -126,17 +134,18 @@ def dyson_equation(ring: Ring, pencil: Pencil, regime: Regime) -> DysonEquation:
     taus: dict[tuple[int, int, str], Tau] = {}
     pairings: list[Pairing] = []
     K = dict(fixed)
+    prefix = _fresh(ring)
     for n in sorted(alive):
         c = candidates[n]
         key = (c.k, c.l, word_key(c.weight))
         if key not in taus:
-            symbol = Symbol(f"tau_{len(taus) + 1}")
+            symbol = Symbol(f"{prefix}_{len(taus) + 1}")
             ring.unknown(symbol)
             taus[key] = Tau(symbol, c.k, c.l, c.weight, ring.field.position(symbol))
         tau = taus[key]
         variance = ring.field.from_sympy(regime.growth(c.matrix.variance)[0])  # in units of 1/base
-        size = ring.field.from_sympy(pencil.blocks[c.l].space.size)
-        element = ring.scale(variance * size * c.coefficient, ring.mul(c.left, c.right))
+        dimension = ring.field.from_sympy(pencil.blocks[c.l].space.size)
+        element = ring.scale(variance * dimension * c.coefficient, ring.mul(c.left, c.right))
         if not element:
             continue
         order = list(taus).index(key)

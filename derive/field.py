@@ -117,6 +117,11 @@ class Field:
     def __contains__(self, meaning: Expr) -> bool:
         return meaning in self._index
 
+    @property
+    def symbols(self) -> set[Symbol]:
+        """The symbols that occur in a generator."""
+        return {s for meaning in self._meaning for s in meaning.free_symbols if isinstance(s, Symbol)}
+
     def position(self, meaning: Expr) -> int:
         return self._index[meaning]
 

@@ -105,7 +105,9 @@ class _Builder:
 
     # -- values ---------------------------------------------------------------------------------------------------
     def _key(self, value: Value) -> str:
-        return ";".join(f"{s}:{value[s].key}" for s in sorted(value, key=str))
+        # unknown number 1 and the input of a one-dimensional space would both read "1"
+        names = {f"w{s}" if isinstance(s, int) else f"x{s}": c for s, c in value.items()}
+        return ";".join(f"{name}:{names[name].key}" for name in sorted(names))
 
     def _single(self, index: int) -> Value:
         return {index: Coefficient(self.ring.identity(self.blocks[index].space))}

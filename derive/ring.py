@@ -177,6 +177,11 @@ class Ring:
         for u, x in a.terms.items():
             for v, y in b.terms.items():
                 word, value = self.normal(u + v), x * y
+                if any(f.cols.finite for f in word):
+                    word, number = self._contract(word)
+                    value = value * number
+                    if not value:
+                        continue
                 if word in terms:
                     value = terms[word] + value
                     if not value:
@@ -187,6 +192,21 @@ class Ring:
         if a.rows.finite and b.cols.finite:
             return self.absorb(out)
         return out
+
+    def _contract(self, word: Word) -> tuple[Word, Fraction]:
+        """Take the numbers ``u' M v`` out of a word that goes on around them: ``A u u' v -> (u'v) A u``."""
+        total = self.field.one
+        start = None
+        k = 0
+        while k < len(word):
+            if word[k].rows.finite:
+                start = k
+            if start is not None and word[k].cols.finite and k + 1 - start < len(word):
+                total = total * self.form(word[start : k + 1])
+                word, k, start = word[:start] + word[k + 1 :], start, None
+                continue
+            k += 1
+        return word, total
 
     def absorb(self, a: Poly) -> Poly:
         """A 1 x 1 matrix is a number: its words become generators of the field."""

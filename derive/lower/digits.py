@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mpmath
-from sympy import Expr, Rational, S
+from sympy import Expr, Float, Rational, S
 
 from derive.errors import LawError
 from derive.numbers import exact
@@ -49,6 +49,8 @@ class MpKind(NodeTuples):
             return mpmath.mpf(value.p) / value.q
         if isinstance(value, mpmath.mpf | mpmath.mpc):
             return +value
+        if isinstance(value, Float):
+            return +mpmath.make_mpf(value._mpf_)
         if isinstance(value, Expr):
             real, imag = value.as_real_imag()
             return mpmath.mpc(self.number(real), self.number(imag))

@@ -18,7 +18,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
-from flint import acb, arb, fmpz
+from flint import acb, arb, ctx, fmpz
 from sympy import Symbol
 
 from ..bind import Binding
@@ -50,8 +50,8 @@ _WRONG_BRANCH = (
 class Certificate:
     """Balls proven to contain the values of the limit.
 
-    ``value`` is a python-flint ball (a dict of them for several quantities), ``mid`` and ``rad`` its midpoint and radius as decimal strings;
-    ``statement`` says what was proven.
+    ``value`` is a python-flint ball (a dict of them for several quantities), ``mid`` and ``rad`` decimal strings with
+    ``mid +- rad`` an enclosure as printed; ``statement`` says what was proven.
     """
 
     balls: Mapping[str, Any]
@@ -64,24 +64,42 @@ class Certificate:
 
     @property
     def mid(self) -> Any:
-        out = {k: decimal(v, self.digits) for k, v in self.balls.items()}
-        return out["value"] if list(out) == ["value"] else out
+        """The midpoint, rounded to ``digits`` significant digits."""
+        return self._single({k: decimal(v, self.digits) for k, v in self.balls.items()})
 
     @property
     def rad(self) -> Any:
-        out = {k: radius(v).str(3, radius=False) for k, v in self.balls.items()}
+        """A radius that covers the ball and the rounding of ``mid``: ``mid +- rad`` is an enclosure as printed."""
+        return self._single({k: printed_radius(v, self.digits) for k, v in self.balls.items()})
+
+    def _single(self, out: dict[str, str]) -> Any:
         return out["value"] if list(out) == ["value"] else out
 
     def __str__(self) -> str:
-        lines = [f"{k} = {decimal(v, self.digits)} +/- {radius(v).str(3, radius=False)}" for k, v in self.balls.items()]
+        lines = [f"{k} = {decimal(v, self.digits)} +/- {printed_radius(v, self.digits)}" for k, v in self.balls.items()]
         return "\n".join([*lines, self.statement])
 
 
 def decimal(ball: Any, digits: int) -> str:
+    """The midpoint as a decimal string, ``a + b*I`` when complex."""
     if isinstance(ball, arb):
         return ball.mid().str(digits, radius=False)
-    real, imag = ball.real.mid().str(digits, radius=False), ball.imag.mid().str(digits, radius=False)
+    real, imag = decimal(ball.real, digits), decimal(ball.imag, digits)
     return f"{real} {'-' if imag.startswith('-') else '+'} {imag.lstrip('-')}*I"
+
+
+def printed_radius(ball: Any, digits: int) -> str:
+    """An upper bound, as a decimal string, on the distance from the printed midpoint to any point of the ball."""
+    if isinstance(ball, acb):
+        parts = [arb(printed_radius(part, digits)) for part in (ball.real, ball.imag)]
+        return _rounded_up((parts[0] ** 2 + parts[1] ** 2).sqrt())
+    with ctx.workprec(int(digits * 3.4) + 128):
+        return _rounded_up(abs(ball - arb(ball.mid().str(digits, radius=False))).upper())
+
+
+def _rounded_up(x: arb) -> str:
+    """Three digits, not below x."""
+    return (x.upper() * arb("1.01")).str(3, radius=False)
 
 
 def radius(ball: Any) -> arb:

@@ -71,6 +71,8 @@ def hermitian_range(
             values = inside[group[0], group[0]].data if inside else xp.zeros((1, 1))
             real, largest = xp.real(values) if _complex(xp, values) else values, abs(values)
             bottom, top, scale = xp.min(real, axis=0), xp.max(real, axis=0), xp.max(largest, axis=0)
+        elif len(group) == 2 and mode != "matrix":
+            bottom, top, scale = _pair(xp, inside, group, mode)
         else:
             dense = _assemble(xp, inside, group, mode, sizes)
             scale = xp.max(abs(dense), axis=(-3, -2, -1))
@@ -81,6 +83,21 @@ def hermitian_range(
         else:
             low, high, size = xp.minimum(low, bottom), xp.maximum(high, top), xp.maximum(size, scale)
     return tuple(xp.broadcast_to(x, (count,)) for x in (low, high, size))
+
+
+def _pair(xp: Any, inside: Mapping[tuple[int, int], Element], group: list[int], mode: str) -> tuple[Any, Any, Any]:
+    """Two coupled blocks: the eigenvalues of a Hermitian 2 x 2 matrix in closed form."""
+    a, b = group
+    lifted = {pos: _lift(xp, x, mode) for pos, x in inside.items()}
+    zero = xp.zeros(1)
+    p, q = (xp.real(x) if _complex(xp, x) else x for x in (lifted.get((a, a), zero), lifted.get((b, b), zero)))
+    r, s = lifted.get((a, b), zero), lifted.get((b, a), zero)
+    off = abs(r + (xp.conj(s) if _complex(xp, s) else s)) / 2
+    middle, half = (p + q) / 2, xp.sqrt(((p - q) / 2) ** 2 + off**2)
+    scale = abs(lifted.get((a, a), zero))
+    for x in (lifted.get((b, b), zero), r, s):
+        scale = xp.maximum(scale, abs(x))
+    return xp.min(middle - half, axis=-1), xp.max(middle + half, axis=-1), xp.max(scale, axis=-1)
 
 
 def _complex(xp: Any, x: Any) -> bool:

@@ -29,7 +29,7 @@ from .branch import solve_component, to_host
 from .component import Component, components_of
 from .linear import solve_dense
 from .matrix_equation import Numbers
-from .quick import solve_quick
+from .quick import EFFORTS, solve_quick
 from .status import Status
 
 __all__ = ["Batch", "Solution", "evaluate_batch", "namespace"]
@@ -111,7 +111,7 @@ def _host(value: Any) -> Any:
 
 
 # points per piece: small enough that the temporaries of a piece stay in the cache, large enough to amortise the calls
-_PIECE = 16384
+_PIECE = 32768
 
 
 def evaluate_batch(derivation: Derivation, system: System, binding: Binding, xp: Any) -> Solution:
@@ -137,16 +137,23 @@ def evaluate_batch(derivation: Derivation, system: System, binding: Binding, xp:
         return _solve_slowly(batch, components, system, None, count)
     solution = found[0] if len(found) == 1 else _joined(found)
     left = np.flatnonzero(solution.status != 0)
-    if not left.size:
-        return solution
-    return _replaced(solution, left, _solve_slowly(batch, components, system, left, left.size))
+    if left.size:
+        again = _solve_quickly(batch, components, system, left, EFFORTS[1])
+        if again is not None:
+            solution = _replaced(solution, left, again)
+            left = np.flatnonzero(solution.status != 0)
+    if left.size:
+        solution = _replaced(solution, left, _solve_slowly(batch, components, system, left, left.size))
+    return solution
 
 
-def _solve_quickly(batch: Batch, components: Sequence[Component], system: System, index: Any) -> Solution | None:
+def _solve_quickly(
+    batch: Batch, components: Sequence[Component], system: System, index: Any, effort: tuple[int, int] = EFFORTS[0]
+) -> Solution | None:
     """One piece of the batch by ``quick.py``; points it did not settle have a status other than 0."""
     count = batch.count if index is None else len(index)
     numbers = batch.numbers(index)
-    quick = solve_quick(batch.derivation, components, numbers, count)
+    quick = solve_quick(batch.derivation, components, numbers, count, effort)
     if quick is None:
         return None
     unknowns, accepted, error = quick

@@ -23,12 +23,11 @@ from .linear import solve_dense
 from .matrix_equation import MatrixEquation, Numbers
 from .rotation import multipliers, rotations
 
-__all__ = ["Plan", "plan", "solve_quick", "tau_expressions"]
+__all__ = ["EFFORTS", "Plan", "plan", "solve_quick", "tau_expressions"]
 
 _CANDIDATES = 4
-_NEWTON = 14
-# a few averaged steps, lifted at first, bring almost every point into Newton's basin
-_HEIGHTS = (0.3, None, None, None, None, None)
+# (averaged steps, Newton steps): few bring almost every point to its solution; stragglers are asked again with more
+EFFORTS = ((5, 6), (60, 14))
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,11 @@ def _compile(derivation: Derivation) -> Plan:
 
 
 def solve_quick(
-    derivation: Derivation, components: Sequence[Component], numbers: Numbers, count: int
+    derivation: Derivation,
+    components: Sequence[Component],
+    numbers: Numbers,
+    count: int,
+    effort: tuple[int, int] = EFFORTS[0],
 ) -> tuple[dict[Symbol, Any], Any, Any] | None:
     """(unknowns, accepted, error) over ``count`` points, or None where this way does not apply."""
     compiled = plan(derivation)
@@ -105,13 +108,14 @@ def solve_quick(
                 return None
             undecided = undecided | real
             start = equation.phi([0.0] * equation.count, 1.0)
-            for y in _HEIGHTS:
+            # lifted at first, where the averaged iteration contracts fastest
+            for y in (0.3, *(None,) * effort[0]):
                 start = [(a + b) / 2 for a, b in zip(start, equation.phi(start, y), strict=True)]
             tau |= {u.name: t for u, t in zip(component.unknowns, start, strict=True) if u.name is not None}
             equations.append(equation)
         env = dict(numbers.env) | {Symbol(name): value for name, value in tau.items()}
         unknowns = dict(zip(compiled.names, compiled.origin.run(env, numbers.algebra), strict=True))
-        unknowns, error = _newton(compiled, unknowns, numbers)
+        unknowns, error = _newton(compiled, unknowns, numbers, effort[1])
         final = compiled.back.run(dict(numbers.env) | unknowns, numbers.algebra)
         accepted = (error < 1e-11) & ~undecided
         for equation in equations:
@@ -137,26 +141,22 @@ def _rotate(derivation: Derivation, equation: MatrixEquation, numbers: Numbers, 
     return None
 
 
-def _newton(compiled: Plan, unknowns: dict[Symbol, Any], numbers: Numbers) -> tuple[dict[Symbol, Any], Any]:
+def _newton(
+    compiled: Plan, unknowns: dict[Symbol, Any], numbers: Numbers, steps: int
+) -> tuple[dict[Symbol, Any], Any]:
     """Newton on the reduced residuals; the error is the last relative step."""
     xp = numbers.algebra.kind.xp
     error: Any = None
-    for _ in range(_NEWTON):
-        residual, rows = compiled.residuals.jacobian(
-            dict(numbers.env) | unknowns, numbers.algebra, list(compiled.names)
-        )
+    for k in range(steps):
+        env = dict(numbers.env) | unknowns
+        residual, rows = compiled.residuals.jacobian(env, numbers.algebra, list(compiled.names))
         step = _small_solve(numbers.algebra.kind, rows, residual)
         unknowns = {u: unknowns[u] - d for u, d in zip(compiled.names, step, strict=True)}
-        error = xp.asarray(_relative(step, list(unknowns.values())))
-        # the next step would be its square
-        if bool(xp.all(error < 1e-9)):
-            residual, rows = compiled.residuals.jacobian(
-                dict(numbers.env) | unknowns, numbers.algebra, list(compiled.names)
-            )
-            step = _small_solve(numbers.algebra.kind, rows, residual)
-            unknowns = {u: unknowns[u] - d for u, d in zip(compiled.names, step, strict=True)}
-            return unknowns, xp.asarray(_relative(step, list(unknowns.values()))) + 2.3e-16
-    return unknowns, error
+        if k >= 2:
+            error = xp.asarray(_relative(step, list(unknowns.values())))
+            if bool(xp.all(error < 1e-13)):
+                break
+    return unknowns, error + 2.3e-16
 
 
 def _relative(step: Sequence[Any], values: Sequence[Any]) -> Any:
