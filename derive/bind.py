@@ -30,9 +30,12 @@ class Binding:
     @property
     def shape(self) -> tuple[int, ...]:
         """The broadcast shape of the array-valued parameters."""
-        return np.broadcast_shapes(
-            *(np.shape(_host(v)) for v in self.scalars.values() if not isinstance(v, str | Expr)), ()
-        )
+        shapes = {s.name: np.shape(_host(v)) for s, v in self.scalars.items() if not isinstance(v, str | Expr)}
+        try:
+            return np.broadcast_shapes(*shapes.values(), ())
+        except ValueError:
+            shown = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items() if shape)
+            raise ParameterError(f"the arrays do not broadcast against each other: {shown}") from None
 
     def exact(self) -> dict[Symbol, Expr]:
         """One point, exactly; an array-valued parameter is refused."""
@@ -58,6 +61,8 @@ def bind(
     by_name = {m.name: m for m in letters}
     scalars: dict[Symbol, Any] = {}
     laws: dict[Any, Any] = {}
+    if not isinstance(params, Mapping):
+        raise ParameterError(f"the parameters are a mapping such as {{{_names(known) or 'c'}: value}}, got {params!r}")
     for key, value in params.items():
         if isinstance(key, MatrixLetter) or isinstance(key, tuple):
             for letter in key if isinstance(key, tuple) else (key,):
@@ -74,6 +79,8 @@ def bind(
             close = difflib.get_close_matches(name, list(known), 1)
             hint = f"; did you mean {close[0]}?" if close else f"; the parameters are {_names(known)}"
             raise ParameterError(f"unknown parameter {name}{hint}")
+        if known[name] in scalars:
+            raise ParameterError(f"{name} is given twice")
         _check(known[name], value)
         scalars[known[name]] = value
     missing = [s.name for s in expected if s not in scalars]

@@ -57,6 +57,8 @@ def _piece(text: str) -> str:
         return _WORDS[text]
     if text in tex_greek_dictionary:  # Alpha, Beta, ...: capitals that look Latin
         return tex_greek_dictionary[text]
+    if len(text) == 4 and text.endswith("bar"):
+        return rf"\bar{{{text[0]}}}"
     return text if len(text) == 1 or text.replace(",", "").isdigit() else rf"\mathrm{{{text}}}"
 
 

@@ -17,7 +17,7 @@ from sympy.printing.latex import LatexPrinter
 from .latex_names import Names
 from .symbols import MatrixLetter, RandomMatrix, Signal
 
-__all__ = ["TheoremPrinter", "paren"]
+__all__ = ["TheoremPrinter", "flat_product", "paren"]
 
 Power = tuple[Expr, Expr]
 
@@ -52,7 +52,7 @@ class TheoremPrinter(LatexPrinter):
         if isinstance(expr, MatAdd):
             terms = [(*self.matrix_product(t, bare=False), t) for t in _flat(expr)]
             # the rows of a pencil keep the order of their unknowns
-            if not any(isinstance(t.args[-1] if t.args else t, MatrixSymbol) for t in expr.args):
+            if not any(s.shape[1] == 1 for s in expr.atoms(MatrixSymbol)):
                 terms.sort(key=lambda item: self._matrix_rank(item[2], item[0]))
         else:
             terms = [(*self.product(t), t) for t in Add.make_args(expr)]
@@ -84,7 +84,7 @@ class TheoremPrinter(LatexPrinter):
 
     def _print_MatAdd(self, expr: MatAdd) -> str:
         outer = self._noisy
-        self._noisy = is_random(expr) or any(isinstance(s, MatrixSymbol) for s in expr.free_symbols)
+        self._noisy = is_random(expr) or bool(expr.atoms(MatrixSymbol))
         try:
             return self.join(self.signed_terms(expr))
         finally:
@@ -244,7 +244,7 @@ class TheoremPrinter(LatexPrinter):
 
     def matrix_product(self, expr: MatrixExpr, bare: bool = True) -> tuple[bool, str]:
         """Sign and LaTeX of a product; ``bare`` identities (those not inside a sum) carry their dimension."""
-        coefficient, factors = _flat_product(expr)
+        coefficient, factors = flat_product(expr)
         negative, front = self.coefficient(coefficient)
         body = self.matrix_factors(factors, bare)
         return negative, self._juxtapose([front, body]) if front else body
@@ -259,8 +259,7 @@ class TheoremPrinter(LatexPrinter):
         if front == "1":
             return negative, ""
         # a trace in front of a matrix would swallow it
-        open_trace = coefficient.has(Trace) and not front.startswith(r"\frac{1}") and front.endswith("}") is False
-        return negative, paren(front) if coefficient.has(Trace) and (open_trace or r"}\operatorname" in front[:40]) else front
+        return negative, paren(front) if _open_trace(front) else front
 
     def matrix_factors(self, factors: Sequence[MatrixExpr], bare: bool = True) -> str:
         kept = [f for f in factors if not isinstance(f, Identity)]
@@ -308,6 +307,16 @@ class TheoremPrinter(LatexPrinter):
         return rf"{body if simple else paren(body)}^{{{exponent}}}"
 
 
+def _open_trace(latex: str) -> bool:
+    """Whether a trace stands outside every brace."""
+    depth = 0
+    for k, c in enumerate(latex):
+        depth += (c == "{") - (c == "}")
+        if depth == 0 and latex.startswith(r"\operatorname{tr}", k):
+            return True
+    return False
+
+
 def _negative(term: Expr) -> bool:
     return bool(term.as_coeff_Mul()[0].is_negative)
 
@@ -318,7 +327,7 @@ def _powers(expr: Expr) -> list[Power]:
     for factor in Mul.make_args(expr):
         base, exponent = (factor.base, factor.exp) if isinstance(factor, Pow) else (factor, S.One)
         if isinstance(base, Trace) and isinstance(base.arg, MatMul):
-            scalar, matrices = _flat_product(base.arg)
+            scalar, matrices = flat_product(base.arg)
             if scalar != 1 and exponent == 1:
                 out += _powers(scalar)
                 base = Trace(MatMul(*matrices) if len(matrices) > 1 else matrices[0])
@@ -336,13 +345,13 @@ def _flat(expr: MatAdd) -> list[MatrixExpr]:
     return [t for a in expr.args for t in (_flat(a) if isinstance(a, MatAdd) else [a])]
 
 
-def _flat_product(expr: MatrixExpr) -> tuple[Expr, list[MatrixExpr]]:
+def flat_product(expr: MatrixExpr) -> tuple[Expr, list[MatrixExpr]]:
     if not isinstance(expr, MatMul):
         return S.One, [expr]
     scalar, factors = S.One, []
     for arg in expr.args:
         if isinstance(arg, MatrixExpr):
-            inner, more = _flat_product(arg)
+            inner, more = flat_product(arg)
             scalar, factors = scalar * inner, factors + more
         else:
             scalar = scalar * arg

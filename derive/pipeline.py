@@ -20,7 +20,7 @@ from .field import Field, Fraction
 from .merge import merge_equal
 from .nodes import Eye, Letter, Node, Prod, Sum
 from .pencil import Pencil, build_pencil
-from .read import Functional, Reader, dimensions_of, letters_of, square_roots
+from .read import Functional, Reader, check_scalars, dimensions_of, letters_of, square_roots
 from .reduce import Reduced, output_poly, reduce_system, unreduced
 from .regime import Regime, read_regime
 from .ring import Poly, Ring, word_key
@@ -122,9 +122,10 @@ def read_problem(
     """Check what was declared; conflicts raise."""
     exprs = list(exprs)
     letters = letters_of(exprs)
-    space_of = read_regime(regime, dimensions_of(exprs))
     if not any(isinstance(letter, RandomMatrix) for letter in letters):
         raise ResolventError("the expression contains no random matrix; there is no limit to derive")
+    space_of = read_regime(regime, dimensions_of(exprs))
+    check_scalars([*exprs, *(inner or {}).values(), *space_of.ratios.values()])
     products: dict[frozenset[Signal], Expr] = {}
     for pair, value in (inner or {}).items():
         if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(s, Signal) for s in pair)):

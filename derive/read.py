@@ -11,28 +11,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sympy import Basic, Expr, Integer, MatAdd, MatMul, MatPow, MatrixExpr, Mul, Pow, Rational, S, Symbol, Trace
+from sympy import Basic, Expr, Integer, MatAdd, MatMul, MatPow, MatrixExpr, Mul, Pow, Rational, S, Symbol, Trace, sympify
 from sympy.matrices.expressions import Adjoint, Identity, Inverse, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from .errors import DimensionError, NotRationalError, ResolventError
+from .errors import DimensionError, NotRationalError, ParameterError, ResolventError
 from .nodes import Eye, Inv, Letter, Node, Prod, Sum, adjoint_of, sort_key
 from .regime import Regime, Space
 from .symbols import Deterministic, MatrixLetter, RandomMatrix, Signal
 
-__all__ = ["Functional", "Reader", "check_names", "dimensions_of", "letters_of"]
+__all__ = ["Functional", "Reader", "check_names", "check_scalars", "dimensions_of", "letters_of", "walk"]
 
 
-def _walk(expr: Basic) -> Iterator[Basic]:
+def walk(expr: Basic) -> Iterator[Basic]:
+    """Every node of a tree; a named matrix is a leaf."""
     yield expr
     if not isinstance(expr, MatrixLetter):
         for arg in expr.args:
-            yield from _walk(arg)
+            yield from walk(arg)
 
 
 def letters_of(exprs: Iterable[Basic]) -> tuple[MatrixLetter, ...]:
     """All named matrices in the expressions, sorted by name."""
-    found = {node for expr in exprs for node in _walk(expr) if isinstance(node, MatrixLetter)}
+    found = {node for expr in exprs for node in walk(expr) if isinstance(node, MatrixLetter)}
     check_names(found)
     return tuple(sorted(found, key=lambda m: m.name))
 
@@ -49,6 +50,16 @@ def check_names(letters: Iterable[MatrixLetter]) -> None:
             )
 
 
+def check_scalars(exprs: Iterable[Basic]) -> None:
+    """One name is one symbol: SymPy keeps ``c`` and a positive ``c`` apart, but a reader and an evaluation cannot."""
+    seen: dict[str, Symbol] = {}
+    for symbol in sorted({s for e in exprs for s in sympify(e).free_symbols if isinstance(s, Symbol)}, key=str):
+        if seen.setdefault(symbol.name, symbol) != symbol:
+            raise ResolventError(
+                f"two different symbols are called {symbol.name} (they differ in their assumptions); use one of them"
+            )
+
+
 def _describe(letter: MatrixLetter) -> str:
     return f"{type(letter).__name__}({', '.join(str(a) for a in letter.args)})"
 
@@ -57,7 +68,7 @@ def dimensions_of(exprs: Iterable[Basic]) -> set[Symbol]:
     """Symbols that occur in a shape, and positive integer symbols anywhere (``1/n`` in a variance)."""
     dims: set[Symbol] = set()
     for expr in exprs:
-        for node in _walk(expr):
+        for node in walk(expr):
             if isinstance(node, (MatrixLetter, Identity)):
                 dims |= node.shape[0].free_symbols | node.shape[1].free_symbols
             if isinstance(node, MatrixLetter):
@@ -91,7 +102,10 @@ class Reader:
         if isinstance(expr, MatrixLetter):
             return self._letter(expr)
         if isinstance(expr, Identity):
-            return Eye(self._space(expr.shape[0])), S.Zero
+            space = self._space(expr.shape[0])
+            if space.finite and space.size != 1:
+                raise DimensionError(f"{expr} has the fixed dimension {space}; the limits here are of growing matrices")
+            return Eye(space), S.Zero
         if isinstance(expr, ZeroMatrix):
             raise NotRationalError(f"{expr} is a zero matrix; leave it out of the expression")
         if isinstance(expr, (Transpose, Adjoint)):
@@ -127,11 +141,18 @@ class Reader:
                     f"{letter.name} has the fixed dimension {rows if rows.finite else cols}; a random matrix needs two "
                     f"growing dimensions (write a random vector as a Signal if only its norm matters)"
                 )
+            if letter.variance.is_extended_nonpositive or letter.variance.is_real is False:
+                raise ParameterError(f"the variance of {letter.name} must be positive, got {letter.variance}")
             _, k = self.regime.growth(letter.variance)
             power = (1 + k) / 2
         elif isinstance(letter, Signal):
             _, k = self.regime.growth(letter.norm2)
             power = k / 2
+        elif rows.finite or cols.finite:
+            raise DimensionError(
+                f"{letter.name} has the fixed dimension {rows if rows.finite else cols}; write each of its "
+                f"{'rows' if rows.finite else 'columns'} as a Signal"
+            )
         if letter in self._roots:
             # every Sigma is written as the square of Sigma^(1/2), so that one letter serves both
             root = Letter(letter, "", rows, cols, root=True)
@@ -300,7 +321,8 @@ class Reader:
                 if getattr(matrix, "shape", None) == (1, 1):
                     return place(matrix, node)
                 raise NotRationalError(
-                    f"{node} is a single entry; the limits here are traces, bilinear forms u.T*M*v and deterministic equivalents"
+                    f"{node} is a single entry; the limits here are traces, bilinear forms (u.T*M*v, without [0, 0]) and "
+                    f"deterministic equivalents"
                 )
             if isinstance(node, MatrixExpr):
                 if node.shape != (1, 1):
@@ -403,7 +425,7 @@ def square_roots(exprs: Iterable[Basic]) -> frozenset[Deterministic]:
     """Positive matrices that occur under a half-integer power."""
     out = set()
     for expr in exprs:
-        for node in _walk(expr):
+        for node in walk(expr):
             if isinstance(node, MatPow) and isinstance(node.args[0], Deterministic):
                 exponent = node.args[1]
                 if isinstance(exponent, Rational) and exponent.q == 2:

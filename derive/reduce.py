@@ -148,7 +148,7 @@ def reduce_system(
         elif _is_affine(local, dependence):
             new = _solve_affine(ring, local)
         else:
-            core, new = _core(ring, local, set(shifts), dependence, prefer)
+            core, new = _core(ring, _fewer_traces(ring, local), set(shifts), dependence, prefer)
             equations.extend(core)
         is_core = any(e.unknown in component for e in equations)
         for v, value in new:
@@ -324,6 +324,24 @@ def _solve_affine(ring: Ring, local: Mapping[int, Fraction]) -> list[tuple[int, 
     return [(v, rows[k][1]) for k, v in enumerate(order)]
 
 
+def _fewer_traces(ring: Ring, local: dict[int, Fraction]) -> dict[int, Fraction]:
+    """Where ``tr W (W + kappa)^-1`` and ``tr (W + kappa)^-1`` both occur, the first is ``1 - kappa`` times the second."""
+    field = ring.field
+    occurring = set().union(*(e.generators() for e in local.values())) & ring.traces.keys()
+    replacement: dict[int, Fraction] = {}
+    for g in occurring:
+        word = ring.traces[g]
+        last = word[-1]
+        if len(word) < 2 or not isinstance(last, InverseAtom) or last.arg.rows != word[0].rows:
+            continue
+        if len(last.arg.terms) != 2 or last.arg.terms.get(word[:-1]) != field.one or () not in last.arg.terms:
+            continue
+        partner = [k for k in occurring if ring.traces[k] == (last,)]
+        if partner:
+            replacement[g] = field.one - last.arg.terms[()] * field.generator(partner[0])
+    return {v: field.subs(e, replacement) for v, e in local.items()}
+
+
 def _core(
     ring: Ring, local: Mapping[int, Fraction], shifts: set[int], dependence: _Dependence, prefer: Sequence[int]
 ) -> tuple[list[Equation], list[tuple[int, Fraction]]]:
@@ -399,14 +417,14 @@ def _primitive(ring: Ring, value: Fraction, variables: set[int], slope: Fraction
 
 
 def _isolate(ring: Ring, poly: Fraction, unknown: int) -> Fraction | None:
-    """``unknown = value`` when the polynomial has a term (number) * unknown, as in kappa = lambda + kappa f T."""
+    """``unknown = value``, in the shorter of two ways: solved for the unknown, or as kappa = lambda + kappa f T."""
     field = ring.field
+    options: list[Fraction] = []
+    if poly.num.degrees()[unknown] == 1:
+        zero = field.subs(poly, {unknown: field.zero})
+        options.append(-(zero / (field.subs(poly, {unknown: field.one}) - zero)))
     lone = tuple(1 if k == unknown else 0 for k in range(len(poly.num.degrees())))
     coefficients = dict(zip((tuple(int(x) for x in m) for m in poly.num.monoms()), poly.num.coeffs(), strict=True))
-    if lone not in coefficients:
-        if poly.num.degrees()[unknown] != 1:
-            return None
-        zero = field.subs(poly, {unknown: field.zero})
-        return -(zero / (field.subs(poly, {unknown: field.one}) - zero))
-    c = field.integer(int(coefficients[lone]))
-    return field.generator(unknown) - poly / c
+    if lone in coefficients:
+        options.append(field.generator(unknown) - poly / field.integer(int(coefficients[lone])))
+    return min(options, key=_length, default=None)

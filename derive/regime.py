@@ -109,6 +109,8 @@ def read_regime(regime: Mapping, dims: Iterable[Symbol]) -> Regime:
                 raise RegimeError(
                     f"{dim} = {rule} is not a fixed multiple of {base}; write for example {{{dim}: c*{base}}}"
                 )
+            if ratio.is_extended_nonpositive:
+                raise RegimeError(f"{dim} = {rule} is not a positive multiple of {base}")
             ratios[dim] = ratio
     labels: dict[Expr, Symbol] = {}
     for dim in sorted(ratios, key=lambda d: (d != base, d.name)):

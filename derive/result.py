@@ -15,6 +15,7 @@ from .bind import Binding, bind
 from .curve import algebraic_curve
 from .errors import BranchError, ParameterError
 from .pipeline import Derivation, field_symbols
+from .read import walk
 from .solve.status import Status
 from .steps import Step, derivation_steps
 from .symbols import MatrixLetter
@@ -124,7 +125,8 @@ class Limit:
         exprs = [*self.system.residuals, *self.system.values.values(), *(e for _, e in self.system.definitions)]
         exprs += list(self.derivation.problem.regime.ratios.values())
         for expr in exprs:
-            needed |= {s for s in expr.free_symbols if isinstance(s, Symbol)} - own - dims
+            # the norm of a signal is part of the letter: a trace in which the signal occurs does not ask for it
+            needed |= {s for s in walk(expr) if isinstance(s, Symbol)} - own - dims
         needed |= self._equation_symbols()
         letters = set(self.letters)
         needed = {s for s in needed if not isinstance(s, MatrixLetter) and s not in letters}
@@ -313,12 +315,12 @@ class Limit:
 
     def _complain(self, result: Evaluation, binding: Binding) -> None:
         """Raise or warn about points that have no limit."""
-        codes = np.atleast_1d(np.asarray(result.status))
+        codes = np.asarray(result.status)
         bad = codes[codes != 0]
         if not bad.size:
             return
         first = Status(int(bad.flat[0]))
-        if codes.size == 1:
+        if codes.ndim == 0:
             from .solve.interval import describe_bulk
 
             where = describe_bulk(self, binding) if first is Status.INSIDE_BULK else ""

@@ -16,7 +16,7 @@ import numpy as np
 from ..regime import Regime
 from ..ring import Ring
 from .component import Component, hermitised
-from .dense import hermitian_range
+from .dense import floating, hermitian_range
 from .linear import solve_small
 from .matrix_equation import MatrixEquation, Numbers
 from .rotation import multipliers, rotations
@@ -125,7 +125,7 @@ def _solve(equation: MatrixEquation, strict: bool, boundary: np.ndarray) -> tupl
 
 
 def _blend(xp: Any, mask: Any, new: Sequence[Any], old: Sequence[Any]) -> list[Any]:
-    return [xp.where(mask, xp.asarray(a), xp.asarray(b)) for a, b in zip(new, old, strict=True)]
+    return [xp.where(mask, floating(xp, a), floating(xp, b)) for a, b in zip(new, old, strict=True)]
 
 
 def _solve_strict(equation: MatrixEquation, count: int) -> tuple[list[Any], Any]:
@@ -142,7 +142,8 @@ def _solve_strict(equation: MatrixEquation, count: int) -> tuple[list[Any], Any]
             break
         # converged points stay where they are
         tau = _blend(xp, done, best, tau)
-    return best, xp.where(done, int(Status.CONVERGED), int(Status.NOT_CONVERGED))
+    status = xp.full(count, int(Status.NOT_CONVERGED))
+    return best, xp.where(done, int(Status.CONVERGED), status)
 
 
 def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple[Any, Any]:
@@ -188,10 +189,15 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
         accepted, positive = _accepted(equation, ground, count)
         new = (error < 1e-10) & accepted & (status == int(Status.NOT_CONVERGED))
         inside = new & positive & real & ~asked
-        status = xp.where(new, xp.where(inside, int(Status.INSIDE_BULK), int(Status.CONVERGED)), status)
+        status = xp.where(new, int(Status.CONVERGED), status)
+        status = xp.where(inside, int(Status.INSIDE_BULK), status)
         best = _blend(xp, new, ground, best)
         if not bool(xp.any(status == int(Status.NOT_CONVERGED))):
             break
+    else:
+        # the landing can be singular (a family of solutions on the axis); Re G that does not vanish with y still decides
+        lost = status == int(Status.NOT_CONVERGED)
+        status = xp.where(lost & good & real & ~asked & (low > y**0.5), int(Status.INSIDE_BULK), status)
     return best, status
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..lower.element import ARRAYS, Element
 
-__all__ = ["coupled_groups", "dense_blocks", "hermitian_range"]
+__all__ = ["coupled_groups", "dense_blocks", "floating", "hermitian_range"]
 
 
 def coupled_groups(entries: Mapping[tuple[int, int], Any], count: int) -> list[list[int]]:
@@ -64,7 +64,7 @@ def hermitian_range(
         mode, sizes = dense_blocks(inside, group)
         if len(group) == 1 and mode == "scalar" and inside:
             # the common case: one multiple of the identity, no axis to reduce over
-            data = xp.asarray(inside[group[0], group[0]].data)
+            data = floating(xp, inside[group[0], group[0]].data)
             bottom = top = xp.real(data) if _complex(xp, data) else data
             scale = abs(data)
         elif len(group) == 1 and mode != "matrix":
@@ -104,9 +104,19 @@ def _complex(xp: Any, x: Any) -> bool:
     return xp.isdtype(x.dtype, "complex floating")
 
 
+def floating(xp: Any, x: Any) -> Any:
+    """An array of floats or complex numbers, also from a Python number."""
+    if isinstance(x, int | float):
+        return xp.asarray(float(x))
+    if isinstance(x, complex):
+        return xp.asarray(x, dtype=xp.complex128)
+    x = xp.asarray(x)
+    return xp.astype(x, xp.float64) if xp.isdtype(x.dtype, "integral") else x
+
+
 def _lift(xp: Any, x: Element, mode: str) -> Any:
     """Data with a trailing axis over nodes."""
-    data = xp.asarray(x.data)
+    data = floating(xp, x.data)
     return data[..., None] if x.family is None else xp.moveaxis(data, 0, -1)
 
 
@@ -121,7 +131,7 @@ def _assemble(
     for (i, j), x in inside.items():
         if mode == "matrix":
             if x.family is None:
-                data = xp.asarray(x.data)[..., None, None] * xp.eye(sizes[i])
+                data = floating(xp, x.data)[..., None, None] * xp.eye(sizes[i])
             else:
                 data = x.data
             pieces[i, j] = data[..., None, :, :]

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import mpmath
 import numpy as np
 from array_api_compat import is_numpy_namespace
 from sympy import Symbol
@@ -23,10 +24,12 @@ from ..lower.algebra import Algebra
 from ..lower.arrays import ArrayKind
 from ..lower.program import compile_program
 from ..lower.represent import represent
+from ..numbers import exact
 from ..pipeline import Derivation
 from ..system import System
 from .branch import solve_component, to_host
 from .component import Component, components_of
+from .domain import check_domain
 from .linear import solve_dense
 from .matrix_equation import Numbers
 from .quick import EFFORTS, solve_quick
@@ -85,12 +88,15 @@ class Batch:
     @property
     def boundary(self) -> np.ndarray:
         """Points where some parameter is complex with imaginary part +0: the boundary value is meant."""
-        out = np.zeros(self.count, dtype=bool)
-        for value in self.scalars.values():
-            array = _host(value)
-            if np.iscomplexobj(array):
-                out |= (np.imag(array) == 0) & ~np.signbit(np.imag(array))
-        return out
+        out = np.zeros(self.shape, dtype=bool)
+        # as the user wrote them: an exact number has no +0
+        for value in self.binding.scalars.values():
+            array = np.asarray(_host(value))
+            if array.dtype.kind == "c":
+                out |= (array.imag == 0) & ~np.signbit(array.imag)
+            elif array.dtype.kind in "UO":
+                out |= np.vectorize(_is_boundary, otypes=[bool])(array)
+        return out.reshape(self.count)
 
     def numbers(self, index: Any = None) -> Numbers:
         """Numbers at the points ``index`` (all if None)."""
@@ -106,6 +112,13 @@ class Batch:
         return Numbers(self.derivation.ring, algebra, env | dims)
 
 
+def _is_boundary(value: Any) -> bool:
+    """"1+0j" as text, or an mpmath number with imaginary part 0."""
+    if isinstance(value, str):
+        return value.strip()[-1:] in ("i", "j", "I", "J") and "-0" not in value and bool(exact(value).is_real)
+    return isinstance(value, complex | mpmath.mpc) and value.imag == 0
+
+
 def _host(value: Any) -> Any:
     return value.get() if hasattr(value, "get") and hasattr(value, "ndim") else np.asarray(value)
 
@@ -117,6 +130,7 @@ _PIECE = 32768
 def evaluate_batch(derivation: Derivation, system: System, binding: Binding, xp: Any) -> Solution:
     """Solve and evaluate at every point of the binding."""
     batch = Batch(derivation, binding, xp)
+    check_domain(batch)
     count = batch.count
     components = components_of(derivation.ring, derivation.equation, derivation.elimination)
     on_host = is_numpy_namespace(xp)

@@ -44,14 +44,37 @@ def describe_bulk(law: Limit, binding: Binding) -> str:
         result = law.evaluate(params, full_output=True)
         return np.asarray(result.status) == int(Status.INSIDE_BULK)
 
+    def height(values: np.ndarray) -> np.ndarray:
+        # the boundary value: like the density, its imaginary part falls to zero at an edge
+        params: dict[Any, Any] = {**binding.scalars, **binding.laws, symbol: values + 0j}
+        found = law.evaluate(params, full_output=True).value
+        first = next(iter(found.values())) if isinstance(found, dict) else found
+        return np.abs(np.imag(first))
+
     try:
-        low, high = _edge(inside, point, -1.0), _edge(inside, point, 1.0)
+        low, high = _edge(inside, height, point, -1.0), _edge(inside, height, point, 1.0)
     except ValueError:
         return ""
     return f"{symbol} = {point:.6g} lies inside the bulk [{low:.8g}, {high:.8g}]: "
 
 
-def _edge(inside: Any, point: float, direction: float) -> float:
+def _nearer(inside: Any, height: Any, a: float, b: float) -> float:
+    """A point outside the bulk between a (inside) and b (outside) that lies in a gap which wide steps jump over, or b."""
+    grid = np.linspace(a, b, 258)
+    outside = np.flatnonzero(~inside(grid))
+    if outside[0] < len(grid) - 1:
+        return _nearer(inside, height, a, grid[outside[0]])
+    size = height(grid[:-1])
+    dips = 1 + np.flatnonzero((size[1:-1] < size[:-2]) & (size[1:-1] <= size[2:]))
+    for dip in dips:
+        fine = np.linspace(grid[dip - 1], grid[dip + 1], 258)
+        outside = np.flatnonzero(~inside(fine))
+        if outside.size:
+            return float(fine[outside[0]])
+    return b
+
+
+def _edge(inside: Any, height: Any, point: float, direction: float) -> float:
     """The end of the interval in one direction: widen, then refine on a grid of 32 points until it is sharp."""
     reach = direction * max(1.0, abs(point)) * 2.0 ** np.arange(-20, 8)
     grid = np.concatenate([[point], point + reach])
@@ -59,7 +82,7 @@ def _edge(inside: Any, point: float, direction: float) -> float:
     outside = np.flatnonzero(~found)
     if not outside.size:
         raise ValueError("no edge within reach")
-    a, b = grid[outside[0] - 1], grid[outside[0]]
+    a, b = point, _nearer(inside, height, point, grid[outside[0]])
     for _ in range(8):
         grid = np.linspace(a, b, 34)
         found = inside(grid)

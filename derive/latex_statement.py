@@ -1,0 +1,189 @@
+"""The statement of a theorem: setting, quantity, conclusion, equations, and which of their solutions is meant."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from sympy import Basic, Eq, MatrixExpr, Symbol
+
+from .latex_abbreviations import Abbreviations, deterministic_abbreviations, random_abbreviations
+from .latex_branch import branch_latex
+from .latex_layout import LINE, width
+from .latex_lines import aligned, lines
+from .latex_names import Names, escape, name_latex
+from .latex_printer import TheoremPrinter
+from .latex_setting import enumerated, setting_latex
+from .symbols import Signal
+
+__all__ = ["Statement"]
+
+_ARROW = r"\xrightarrow[{}\to\infty]{{\text{{a.s.}}}}"
+
+
+class Statement:
+    """What is printed about one limit, and the names it is printed with."""
+
+    def __init__(self, law: Any):
+        self.law = law
+        self.matrix = isinstance(law.value, MatrixExpr)
+        equation = law.derivation.equation
+        paired = law.derivation.paired
+        given = {}
+        signals = [m for m in law.letters if isinstance(m, Signal)]
+        for m in signals:
+            given[f"norm2_{m.name}"] = rf"\lVert {name_latex(m.name)}\rVert^{{2}}"
+        for a in signals:
+            for b in signals:
+                if a.name < b.name:
+                    given[f"inner_{a.name}_{b.name}"] = rf"\langle {name_latex(a.name)},{name_latex(b.name)}\rangle"
+        taus = [t.symbol for t in (*paired.taus, *equation.taus)]
+        own = [*law.unknowns, *(e.lhs for e in law.definitions), *taus]
+        scalars = {s.name for e in (*law.quantities.values(), *law.regime.values()) for s in e.free_symbols
+                   if isinstance(s, Symbol)}  # fmt: skip
+        taken = [*(m.name for m in law.letters), *sorted(scalars), *(s.name for s in own)]
+        self.names = Names(taken, given)
+        self.printer = TheoremPrinter(self.names, own)
+
+    # -- the pieces -----------------------------------------------------------------------------------------------
+    @property
+    def values(self) -> dict[str, Any]:
+        value = self.law.value
+        return dict(value) if isinstance(value, dict) else {"value": value}
+
+    @cached_property
+    def named(self) -> Abbreviations:
+        """Names for the random resolvents of the quantities."""
+        return random_abbreviations(list(self.law.quantities.values()), self.names)
+
+    @cached_property
+    def returning(self) -> Abbreviations:
+        """Names for deterministic inverses."""
+        exprs = [e.rhs for e in self.law.equations] + list(self.values.values())
+        return deterministic_abbreviations(exprs, self.names, self.printer)
+
+    def show(self, expr: Any) -> Any:
+        """An expression with every abbreviation of the statement."""
+        return self.returning.apply(self.named.apply(expr))
+
+    def tex(self, expr: Any) -> str:
+        return self.printer.doprint(expr)
+
+    def rows(self, equation: Basic) -> list[str]:
+        """An equation of the derivation or the statement as rows of an ``aligned`` block."""
+        assert isinstance(equation, Eq)
+        left, right = self.show(equation.lhs), self.show(equation.rhs)
+        return aligned(self.printer, self.tex(left), "=", right)
+
+    # -- the body -------------------------------------------------------------------------------------------------
+    def body(self) -> str:
+        law = self.law
+        used = [*(e.rhs for e in law.equations), *self.values.values()]
+        parts = [rf"\emph{{Setting.}} {self.first(setting_latex(law, self.printer, used))}"]
+        parts.append(rf"\emph{{Conclusion.}} {self.quantity()}" + self.conclusion())
+        parts.append(self.equations())
+        branch = branch_latex(law.derivation, self.printer, law.unknowns)
+        if branch:
+            parts.append(rf"\emph{{Which solution.}} {branch}" if law.unknowns else branch)
+        return "\n\n".join(p for p in parts if p)
+
+    def first(self, paragraphs: list[str]) -> str:
+        return "\n".join(paragraphs)
+
+    def quantity(self) -> str:
+        traced = r" Here $\operatorname{tr}$ is the trace, not normalised, and $I$ the identity." if self.has_trace else ""
+        definitions = [
+            f"{self.tex(symbol)}={self.tex(base)}" for symbol, base in self.named.definitions
+        ]
+        if not definitions:
+            return f"Almost surely,{traced}" if not traced else f"{traced.strip()} Almost surely,"
+        if width(", ".join(definitions)) < LINE / 2:
+            head = "Put " + enumerated([f"${d}$" for d in definitions]) + "."
+        else:
+            head = "Put\n" + display([d.replace("=", " &= ", 1) for d in definitions], ",", ".")
+        return f"{head}{traced} Almost surely,".replace("\\]\n Here", "\\]\nHere")
+
+    @property
+    def has_trace(self) -> bool:
+        return True
+
+    def conclusion(self) -> str:
+        if self.matrix:
+            return self.equivalent()
+        arrow = _ARROW.format(self.tex(self.law.base))
+        rows = []
+        for name, quantity in self.law.quantities.items():
+            left = self.tex(self.show(quantity))
+            if not (name == "value" and len(self.values) == 1):
+                left = rf"{quantity_name(name, self.names)} = {left}"
+            rows += aligned(self.printer, left, rf"\;{arrow}\;", self.show(self.values[name]))
+        return "\n" + display(rows, "", self.stop)
+
+    @property
+    def stop(self) -> str:
+        return "," if self.law.equations else "."
+
+    def equivalent(self) -> str:
+        (quantity,) = self.law.quantities.values()
+        symbol = "F"
+        dim = self.tex(quantity.shape[0])
+        square = quantity.shape[0] == quantity.shape[1]
+        left = rf"{self.tex(self.show(quantity))} \;\longleftrightarrow\; \overline{{{symbol}}}"
+        rows = aligned(self.printer, left, "=", self.show(self.law.value))
+        trace = rf"\frac{{1}}{{{dim}}}\operatorname{{tr}} B\,({self.tex(self.show(quantity))}-\overline{{{symbol}}})\to 0"
+        form = rf"a^{{\top}}({self.tex(self.show(quantity))}-\overline{{{symbol}}})\,b\to 0"
+        meaning = f"${trace}$ and ${form}$" if square else f"${form}$"
+        return (
+            f" the random matrix has the deterministic equivalent\n{display(rows, '', self.stop)}\n"
+            f"in the sense that {meaning} for deterministic {'$B$ of bounded operator norm and ' if square else ''}"
+            "unit vectors $a$, $b$, not depending on the noise; here"
+        )
+
+    def equations(self) -> str:
+        law = self.law
+        rows = []
+        for e in law.system.equations:
+            rows += self.rows(e)
+        if not rows and not law.definitions:
+            return ""
+        text = []
+        if rows:
+            unknowns = [f"${self.tex(u)}$" for u in law.unknowns]
+            verb = "solves" if len(unknowns) == 1 else "solve"
+            text.append(f"where {enumerated(unknowns)} {verb}\n" + display(rows, "", "," if self.with_rows else "."))
+        if self.with_rows:
+            text.append(("with" if rows else "where") + "\n" + display(self.with_rows, "", "."))
+        return "\n".join(text)
+
+    @cached_property
+    def with_rows(self) -> list[str]:
+        rows = [row for e in self.law.definitions for row in self.rows(e)]
+        for symbol, base in self.returning.definitions:
+            rows += aligned(self.printer, self.tex(symbol), "=", base)
+        return rows
+
+
+def quantity_name(name: str, names: Names) -> str:
+    """The key of a mapping, as a word."""
+    if len(name) == 1:
+        return names[name]
+    return rf"\text{{{escape(name.replace('_', ' '))}}}"
+
+
+def display(rows: list[str], between: str = "", end: str = "") -> str:
+    """Rows of a displayed ``aligned`` block; ``end`` closes the last one."""
+    del between
+    body = " \\\\\n  ".join([*rows[:-1], rows[-1] + end])
+    return "\\[\n\\begin{aligned}\n  " + body + "\n\\end{aligned}\n\\]"
+
+
+def columns(equations: list[list[str]]) -> list[list[str]]:
+    """Short equations side by side: groups of at most three that fit on a line."""
+    if any(len(rows) > 1 for rows in equations) or len(equations) < 4:
+        return [rows for rows in equations]
+    widest = max(width(rows[0]) for rows in equations)
+    count = next((k for k in (3, 2) if k * (widest + 2) <= LINE + 2), 1)
+    return [[" & ".join(r[0] for r in equations[k : k + count])] for k in range(0, len(equations), count)]
+
+
+__all__ += ["columns", "display", "lines"]
