@@ -317,15 +317,18 @@ def _columns(rows: Sequence[Sequence[str]]) -> None:
 def _equations(equations: Iterable[Any]) -> None:
     """Print equations in two dimensions; one that is wider than the terminal in one line of text, wrapped."""
     from rich.text import Text
-    from sympy import Equality, pretty
+    from sympy import Equality, MatrixSymbol, pretty
 
     from .cli_notation import plain
+    from .symbols import MatrixLetter
 
     encoding = (sys.stdout.encoding or "ascii").lower()
     width = max(40, console().width - 4)
     for equation in equations:
         print()
-        lines = pretty(equation, use_unicode=encoding.startswith("utf"), wrap_line=False).splitlines()
+        # SymPy prints powers of its own matrix symbols without parentheses
+        names = {m: MatrixSymbol(m.name, *m.shape) for m in equation.atoms(MatrixLetter)}
+        lines = pretty(equation.xreplace(names), use_unicode=encoding.startswith("utf"), wrap_line=False).splitlines()
         if max(map(len, lines)) <= width or not isinstance(equation, Equality):
             print("\n".join(("    " + line).rstrip() for line in lines))
         else:

@@ -73,6 +73,7 @@ class _Setting:
     def random_item(self, letter: RandomMatrix) -> str:
         real, name, variance = letter.is_real_matrix, self.tex(letter), inline(self.printer, letter.variance)
         head = self.space(letter, real)
+        name = f"({name})" if "_" in name else name
         if isinstance(letter, Wigner):
             kind = "real symmetric" if real else "complex Hermitian"
             second = "" if real else rf" and $\mathbb{{E}}\,{name}_{{ij}}^2=0$"

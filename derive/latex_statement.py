@@ -10,13 +10,13 @@ from sympy import Basic, Eq, MatrixExpr, Symbol
 from .latex_abbreviations import Abbreviations, deterministic_abbreviations, random_abbreviations
 from .latex_branch import branch_latex
 from .latex_layout import LINE, width
-from .latex_lines import aligned, lines
+from .latex_lines import aligned
 from .latex_names import Names, escape, name_latex
 from .latex_printer import TheoremPrinter
 from .latex_setting import enumerated, setting_latex
 from .symbols import Signal
 
-__all__ = ["Statement"]
+__all__ = ["Statement", "columns", "display"]
 
 _ARROW = r"\xrightarrow[{}\to\infty]{{\text{{a.s.}}}}"
 
@@ -79,7 +79,8 @@ class Statement:
     def body(self) -> str:
         law = self.law
         used = [*(e.rhs for e in law.equations), *self.values.values()]
-        parts = [rf"\emph{{Setting.}} {self.first(setting_latex(law, self.printer, used))}"]
+        setting = "\n".join(setting_latex(law, self.printer, used))
+        parts = [rf"\emph{{Setting.}} {setting}"]
         parts.append(rf"\emph{{Conclusion.}} {self.quantity()}" + self.conclusion())
         parts.append(self.equations())
         branch = branch_latex(law.derivation, self.printer, law.unknowns)
@@ -87,29 +88,19 @@ class Statement:
             parts.append(rf"\emph{{Which solution.}} {branch}" if law.unknowns else branch)
         return "\n\n".join(p for p in parts if p)
 
-    def first(self, paragraphs: list[str]) -> str:
-        return "\n".join(paragraphs)
-
     def quantity(self) -> str:
-        traced = r" Here $\operatorname{tr}$ is the trace, not normalised, and $I$ the identity." if self.has_trace else ""
-        definitions = [
-            f"{self.tex(symbol)}={self.tex(base)}" for symbol, base in self.named.definitions
-        ]
-        if not definitions:
-            return f"Almost surely,{traced}" if not traced else f"{traced.strip()} Almost surely,"
-        if width(", ".join(definitions)) < LINE / 2:
-            head = "Put " + enumerated([f"${d}$" for d in definitions]) + "."
-        else:
-            head = "Put\n" + display([d.replace("=", " &= ", 1) for d in definitions], ",", ".")
-        return f"{head}{traced} Almost surely,".replace("\\]\n Here", "\\]\nHere")
-
-    @property
-    def has_trace(self) -> bool:
-        return True
+        traced = r" Here $\operatorname{tr}$ is the trace without normalisation and $I$ the identity."
+        rows = [row for symbol, base in self.named.definitions for row in aligned(self.printer, self.tex(symbol), "=", base)]
+        if not rows:
+            return f"{traced.strip()} Almost surely,"
+        if len(rows) < 3 and width(", ".join(rows)) < LINE / 2:
+            return "Put " + enumerated([f"${row.replace('&', '')}$" for row in rows]) + f".{traced} Almost surely,"
+        return f"Put\n{display(rows, '.')}\n{traced.strip()} Almost surely,"
 
     def conclusion(self) -> str:
-        if self.matrix:
-            return self.equivalent()
+        return self.equivalent() if self.matrix else "\n" + display(self.value_rows(), self.stop)
+
+    def value_rows(self) -> list[str]:
         arrow = _ARROW.format(self.tex(self.law.base))
         rows = []
         for name, quantity in self.law.quantities.items():
@@ -117,7 +108,17 @@ class Statement:
             if not (name == "value" and len(self.values) == 1):
                 left = rf"{quantity_name(name, self.names)} = {left}"
             rows += aligned(self.printer, left, rf"\;{arrow}\;", self.show(self.values[name]))
-        return "\n" + display(rows, "", self.stop)
+        return rows
+
+    def notebook_rows(self) -> list[str]:
+        """Definitions, value, equations: what a notebook shows."""
+        rows = [row for symbol, base in self.named.definitions for row in aligned(self.printer, self.tex(symbol), "=", base)]
+        if self.matrix:
+            (quantity,) = self.law.quantities.values()
+            rows += aligned(self.printer, self.tex(self.show(quantity)), r"\;\longleftrightarrow\;", self.show(self.law.value))
+        else:
+            rows += self.value_rows()
+        return [*rows, *(row for e in self.law.system.equations for row in self.rows(e)), *self.with_rows]
 
     @property
     def stop(self) -> str:
@@ -125,18 +126,17 @@ class Statement:
 
     def equivalent(self) -> str:
         (quantity,) = self.law.quantities.values()
-        symbol = "F"
         dim = self.tex(quantity.shape[0])
         square = quantity.shape[0] == quantity.shape[1]
-        left = rf"{self.tex(self.show(quantity))} \;\longleftrightarrow\; \overline{{{symbol}}}"
-        rows = aligned(self.printer, left, "=", self.show(self.law.value))
-        trace = rf"\frac{{1}}{{{dim}}}\operatorname{{tr}} B\,({self.tex(self.show(quantity))}-\overline{{{symbol}}})\to 0"
-        form = rf"a^{{\top}}({self.tex(self.show(quantity))}-\overline{{{symbol}}})\,b\to 0"
+        gap = rf"\bigl({self.tex(self.show(quantity))}-\overline{{F}}\bigr)"
+        rows = aligned(self.printer, r"\overline{F}", "=", self.show(self.law.value))
+        trace = rf"\frac{{1}}{{{dim}}}\operatorname{{tr}} B\,{gap}\to 0"
+        form = rf"a^{{*}}{gap}\,b\to 0"
         meaning = f"${trace}$ and ${form}$" if square else f"${form}$"
         return (
-            f" the random matrix has the deterministic equivalent\n{display(rows, '', self.stop)}\n"
+            f" ${self.tex(self.show(quantity))}$ has the deterministic equivalent\n{display(rows, self.stop)}\n"
             f"in the sense that {meaning} for deterministic {'$B$ of bounded operator norm and ' if square else ''}"
-            "unit vectors $a$, $b$, not depending on the noise; here"
+            "unit vectors $a$, $b$;" + (" here" if self.law.equations else "")
         )
 
     def equations(self) -> str:
@@ -150,9 +150,9 @@ class Statement:
         if rows:
             unknowns = [f"${self.tex(u)}$" for u in law.unknowns]
             verb = "solves" if len(unknowns) == 1 else "solve"
-            text.append(f"where {enumerated(unknowns)} {verb}\n" + display(rows, "", "," if self.with_rows else "."))
+            text.append(f"where {enumerated(unknowns)} {verb}\n" + display(rows, "," if self.with_rows else "."))
         if self.with_rows:
-            text.append(("with" if rows else "where") + "\n" + display(self.with_rows, "", "."))
+            text.append(("with" if rows else "where") + "\n" + display(self.with_rows, "."))
         return "\n".join(text)
 
     @cached_property
@@ -170,9 +170,8 @@ def quantity_name(name: str, names: Names) -> str:
     return rf"\text{{{escape(name.replace('_', ' '))}}}"
 
 
-def display(rows: list[str], between: str = "", end: str = "") -> str:
+def display(rows: list[str], end: str = "") -> str:
     """Rows of a displayed ``aligned`` block; ``end`` closes the last one."""
-    del between
     body = " \\\\\n  ".join([*rows[:-1], rows[-1] + end])
     return "\\[\n\\begin{aligned}\n  " + body + "\n\\end{aligned}\n\\]"
 
@@ -185,5 +184,3 @@ def columns(equations: list[list[str]]) -> list[list[str]]:
     count = next((k for k in (3, 2) if k * (widest + 2) <= LINE + 2), 1)
     return [[" & ".join(r[0] for r in equations[k : k + count])] for k in range(0, len(equations), count)]
 
-
-__all__ += ["columns", "display", "lines"]

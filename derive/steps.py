@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sympy import Basic, Eq, Expr, Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, Symbol, Trace, ZeroMatrix
+from sympy import Basic, Eq, Expr, Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, S, Symbol, Trace, ZeroMatrix
 
 from .pencil import Coefficient
 from .regime import Space
@@ -42,40 +43,64 @@ class _Teller:
         self.ring: Ring = derivation.ring
         self.blocks = derivation.pencil.blocks
         self.names: dict[Symbol, Symbol] = dict(derivation.system.names)
+        taken = {m.name for m in derivation.problem.letters} | {s.name for s in field_symbols(derivation)}
+        taken |= {s.name for s in self.names.values()}
+        bases = {_base(name) for name in taken}
+
+        def free(*candidates: str) -> str:
+            return next(c for c in (*candidates, *(c + "0" for c in candidates)) if c not in bases)
+
+        self.unknown, self.input, self.output = free("w", "v", "q"), free("x", "s", "e"), free("y", "o", "r")
+        self.noise, self.inverse = free("eta", "Xi", "Upsilon"), free("G", "H", "R")
+        self.operator, self.finite = free("K", "L", "N"), free("M", "D", "E")
 
     def _rename(self, expr: Basic) -> Basic:
         # only shifts are renamed before the last step: tau_k stay tau_k until the reduced unknowns are introduced
-        shifts = {s.symbol for s in self.ring.shifts.values()}
+        shifts = self._shifts()
         return expr.xreplace({old: new for old, new in self.names.items() if old in shifts})
 
     def _vector(self, index: int) -> MatrixSymbol:
-        return MatrixSymbol(f"w_{index + 1}", self.blocks[index].space.label, 1)
+        return MatrixSymbol(f"{self.unknown}_{index + 1}", self.blocks[index].space.label, 1)
+
+    def _pair(self, i: int, j: int) -> str:
+        return f"{i + 1}{j + 1}" if len(self.blocks) < 10 else f"{i + 1},{j + 1}"
 
     def _matrix(self, name: str, i: int, j: int) -> MatrixSymbol:
-        rows, cols = self.blocks[i].space.label, self.blocks[j].space.label
-        return MatrixSymbol(
-            f"{name}_{i + 1}{j + 1}" if len(self.blocks) < 10 else f"{name}_{i + 1},{j + 1}", rows, cols
-        )
+        return MatrixSymbol(f"{name}_{self._pair(i, j)}", self.blocks[i].space.label, self.blocks[j].space.label)
 
     def _poly(self, poly: Poly) -> MatrixExpr:
         return self._rename(self.ring.to_sympy(poly)) if poly else ZeroMatrix(poly.rows.label, poly.cols.label)
 
-    def _times(self, *factors: MatrixExpr) -> MatrixExpr:
-        kept = [f for f in factors if not isinstance(f, Identity)]
+    def _times(self, *factors: Poly | MatrixExpr) -> MatrixExpr:
+        """A product with its scalars in front; multiples of the identity are scalars."""
+        scalar: Expr = S.One
+        kept: list[MatrixExpr] = []
+        for factor in factors:
+            matrix = self._poly(factor) if isinstance(factor, Poly) else factor
+            parts = matrix.args if isinstance(matrix, MatMul) else (matrix,)
+            for part in parts:
+                if not isinstance(part, MatrixExpr):
+                    scalar = scalar * part
+                elif not isinstance(part, Identity) or part.shape[0] == 1 == len(parts) == len(factors):
+                    kept.append(part)
+        if not kept:
+            kept = [factors[-1] if isinstance(factors[-1], MatrixExpr) else Identity(factors[-1].rows.label)]
+        if scalar != 1:
+            return MatMul(scalar, *kept)
         return MatMul(*kept) if len(kept) > 1 else kept[0]
 
-    def _row(self, coefficients: dict[int, Coefficient]) -> MatrixExpr:
+    def _row(self, index: int, coefficients: dict[int, Coefficient]) -> MatrixExpr:
         terms = []
-        for j, c in coefficients.items():
+        for j, c in sorted(coefficients.items(), key=lambda item: (item[0] != index, item[0])):
             w = self._vector(j)
             if c.fixed:
-                terms.append(self._times(self._poly(c.fixed), w))
+                terms.append(self._times(c.fixed, w))
             for t in c.random:
-                terms.append(self._times(self._poly(t.left), letter_to_sympy(t.matrix), self._poly(t.right), w))
+                terms.append(self._times(t.left, letter_to_sympy(t.matrix), t.right, w))
         return MatAdd(*terms) if len(terms) > 1 else terms[0]
 
     def _input(self, space: Space) -> MatrixSymbol:
-        return MatrixSymbol("x", space.label, 1)
+        return MatrixSymbol(self.input, space.label, 1)
 
     def steps(self) -> Iterator[Step]:
         yield self._pencil()
@@ -91,57 +116,65 @@ class _Teller:
         pencil = self.d.pencil
         equations = []
         for i, (row, inputs) in enumerate(zip(pencil.rows, pencil.inputs, strict=True)):
-            right = [self._times(self._poly(b), self._input(space)) for space, b in inputs.items()]
+            right = [self._times(b, self._input(space)) for space, b in inputs.items()]
             rhs = MatAdd(*right) if len(right) > 1 else right[0] if right else ZeroMatrix(self.blocks[i].space.label, 1)
-            equations.append(Eq(self._row(dict(row)), rhs, evaluate=False))
+            equations.append(Eq(self._row(i, dict(row)), rhs, evaluate=False))
         for k, output in enumerate(pencil.outputs):
-            terms = [self._times(self._poly(c), self._vector(i)) for i, c in output.coefficients.items()]
+            terms = [self._times(c, self._vector(i)) for i, c in output.coefficients.items()]
             if output.direct:
-                terms.append(self._times(self._poly(output.direct), self._input(output.input)))
+                terms.append(self._times(output.direct, self._input(output.input)))
             if terms:
-                name = MatrixSymbol(f"y_{k + 1}", terms[0].shape[0], 1)
+                name = MatrixSymbol(f"{self.output}_{k + 1}", terms[0].shape[0], 1)
                 equations.append(Eq(name, MatAdd(*terms) if len(terms) > 1 else terms[0], evaluate=False))
-        sizes = ", ".join(str(b.space) for b in self.blocks)
+        count = len(self.blocks)
+        sizes = ", ".join(f"`{b.space}`" for b in self.blocks)
+        rows = f"{count} block rows, of sizes {sizes}," if count > 1 else f"one block row, of size {sizes},"
+        outputs = "the output" if len(pencil.outputs) == 1 else "each output"
         return Step(
-            "Pencil",
-            f"The quantity is read as a linear system of {len(self.blocks)} block rows (of sizes {sizes}) that is affine in the "
-            "random matrices: every inverse, and every value that a second random matrix is applied to, is one unknown.",
+            "Linear pencil",
+            f"The quantity is read as a linear system of {rows} that is affine in the random matrices: every inverse, and "
+            f"every value that a second random matrix is applied to, becomes an unknown `{self.unknown}_i`; {outputs} "
+            f"`{self.output}_k` is the matrix of the quantity applied to `{self.input}`.",
             tuple(equations),
         )
 
     def _pairing(self) -> Iterator[Step]:
-        paired = self.d.paired
-        eta: dict[tuple[int, int], list[MatrixExpr]] = {}
+        paired, field = self.d.paired, self.ring.field
+        eta: dict[tuple[int, int], Poly] = {}
         for p in paired.pairings:
-            term = MatMul(paired.taus[p.tau].symbol if p.tau < len(paired.taus) else 0, self._poly(p.element))
-            eta.setdefault((p.i, p.j), []).append(term)
+            term = self.ring.scale(field.generator(paired.taus[p.tau].position), p.element)
+            eta[p.i, p.j] = self.ring.add(eta[p.i, p.j], term) if (p.i, p.j) in eta else term
         equations = tuple(
-            Eq(self._matrix("eta", i, j), MatAdd(*terms) if len(terms) > 1 else terms[0], evaluate=False)
-            for (i, j), terms in sorted(eta.items())
+            Eq(self._matrix(self.noise, i, j), self._poly(poly), evaluate=False)
+            for (i, j), poly in sorted(eta.items())
+            if poly
         )
         if equations:
             yield Step(
                 "Pairing of the noise",
-                "Each random matrix is paired with its adjoint; pairings of lower order, traces through a finite-dimensional "
-                "block and blocks that vanish structurally are left out.",
+                "Each random matrix is paired with its adjoint, which leaves one normalised trace per pair. Pairings of lower order, "
+                "traces through a finite-dimensional block and blocks that vanish by structure are left out; the other blocks of "
+                f"`{self.noise}` are zero.",
                 equations,
             )
 
     def _dyson(self) -> Step:
         paired = self.d.paired
         equations: list[Basic] = [
-            Eq(self._matrix("K", i, j), self._poly(poly), evaluate=False) for (i, j), poly in sorted(paired.K.items())
+            Eq(self._matrix(self.operator, i, j), self._poly(poly), evaluate=False)
+            for (i, j), poly in sorted(paired.K.items())
         ]
         for tau in paired.taus:
-            block = self._matrix("G", tau.row, tau.col)
+            block = self._matrix(self.inverse, tau.row, tau.col)
             weighted = block
             if tau.weight:
                 weighted = self._times(self.ring.word_to_sympy(tau.weight, tau.weight[0].rows), block)
             equations.append(Eq(tau.symbol, Trace(weighted) / self.blocks[tau.col].space.label, evaluate=False))
+        unknowns = "; its unknowns are the normalised traces below." if paired.taus else "."
         return Step(
             "Dyson equation",
-            "The deterministic equivalent G of the inverse of the pencil solves G = K^(-1), where K is the deterministic part minus "
-            "the paired noise; its unknowns are the normalised traces below.",
+            f"The inverse of the pencil has the deterministic equivalent `{self.inverse}`, the inverse of `{self.operator}`: the "
+            f"deterministic part of the pencil minus the paired noise{unknowns}",
             tuple(equations),
         )
 
@@ -170,13 +203,14 @@ class _Teller:
                     if output.input in inputs:
                         wanted.add((i, j))
         equations = [
-            Eq(self._matrix("G", i, j), self._poly(poly), evaluate=False)
+            Eq(self._matrix(self.inverse, i, j), self._poly(poly), evaluate=False)
             for (i, j), poly in sorted(elimination.bulk.items())
             if (i, j) in wanted
         ]
         yield Step(
             "Elimination",
-            "Block elimination over the ring of deterministic matrices, growing blocks first; matrices keep their order.",
+            f"Block elimination over the ring of deterministic matrices, growing blocks first, gives the blocks of `{self.inverse}` "
+            "that are used; matrices keep their order.",
             tuple(equations),
         )
         if elimination.master:
@@ -185,7 +219,7 @@ class _Teller:
             for (i, j), poly in sorted(elimination.master.items()):
                 scalar = poly.scalar()
                 assert scalar is not None
-                master.append(Eq(Symbol(f"M_{i + 1}{j + 1}"), self._rename(field.to_sympy(scalar)), evaluate=False))
+                master.append(Eq(Symbol(f"{self.finite}_{self._pair(i, j)}"), self._rename(field.to_sympy(scalar)), evaluate=False))
             yield Step(
                 "Master matrix",
                 "The finite-dimensional blocks that remain after the growing ones are eliminated; its determinant gives outliers and "
@@ -200,25 +234,36 @@ class _Teller:
             for v, rhs in self.d.unreduced.items()
         ]
         if equations:
-            yield Step("Scalar system", "Traces of the blocks close the system.", tuple(equations))
+            yield Step("Scalar system", "The traces of these blocks close the system.", tuple(equations))
 
     def _reduction(self) -> Iterator[Step]:
         field, system = self.ring.field, self.d.system
         equations: list[Basic] = []
+        named: dict[Basic, Expr] = {}
         for unknown, origin in system.origin.items():
+            named[self._rename(origin)] = unknown
             equations.append(Eq(unknown, self._rename(origin), evaluate=False))
         for v, e in self.d.reduced.definitions:
             symbol = field.meaning(v)
-            if symbol not in self.names:
-                equations.append(Eq(symbol, self._all(field.to_sympy(e)), evaluate=False))
+            value = self._all(field.to_sympy(e))
+            # kappa = tau_1 was just said
+            if symbol not in self.names and named.get(symbol) != value:
+                equations.append(Eq(symbol, value, evaluate=False))
+        for old, new in self.names.items():
+            if any(new == s for s, _ in system.definitions) and old not in self._shifts():
+                equations.append(Eq(new, old, evaluate=False))
         equations += system.equations
         equations += [Eq(s, e, evaluate=False) for s, e in system.definitions]
         if equations:
+            kept = "One unknown is" if len(system.unknowns) == 1 else "Few unknowns are" if system.unknowns else "No unknown is"
             yield Step(
                 "Reduction",
-                "Few unknowns are kept, the others are explicit; what is affine in its unknowns is solved.",
+                f"{kept} kept and the others are explicit; what is affine in its unknowns is solved.",
                 tuple(equations),
             )
+
+    def _shifts(self) -> set[Symbol]:
+        return {s.symbol for s in self.ring.shifts.values()}
 
     def _all(self, expr: Expr) -> Expr:
         return expr.xreplace(dict(self.names))
@@ -229,7 +274,12 @@ class _Teller:
             expr = next(iter(self.d.quantities.values()))
             equations: tuple[Basic, ...] = (Eq(expr, self.d.matrix, evaluate=False),)
             return Step(
-                "Deterministic equivalent", "In traces and bilinear forms the matrix may be replaced by", equations
+                "Deterministic equivalent", "In traces and bilinear forms the matrix may be replaced:", equations
             )
         equations = tuple(Eq(self.d.quantities[name], value, evaluate=False) for name, value in system.values.items())
-        return Step("Limit", "Almost surely, as the dimensions grow,", equations)
+        return Step("Limit", "The outputs, almost surely as the dimensions grow:", equations)
+
+
+def _base(name: str) -> str:
+    """The name without its index: tau of tau_1."""
+    return re.sub(r"_?[\d,]+\Z", "", name)

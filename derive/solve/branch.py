@@ -25,7 +25,7 @@ from .status import Status
 __all__ = ["BranchSolution", "solve_component"]
 
 # a point is lifted from the axis by these heights in turn; the end of the path is the axis itself
-_HEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)
+_HEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 _STRICT = 1e-3
 _ZERO = 1e-10
 

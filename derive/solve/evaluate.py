@@ -8,6 +8,7 @@ reduced equations agree, so every evaluation checks the reduction.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -112,10 +113,13 @@ class Batch:
         return Numbers(self.derivation.ring, algebra, env | dims)
 
 
+_BELOW = re.compile(r"-[\s0.]*\*?\s*[ijIJ]\s*$")  # "1-0j"
+
+
 def _is_boundary(value: Any) -> bool:
     """"1+0j" as text, or an mpmath number with imaginary part 0."""
     if isinstance(value, str):
-        return value.strip()[-1:] in ("i", "j", "I", "J") and "-0" not in value and bool(exact(value).is_real)
+        return value.strip()[-1:] in ("i", "j", "I", "J") and not _BELOW.search(value) and bool(exact(value).is_real)
     return isinstance(value, complex | mpmath.mpc) and value.imag == 0
 
 
