@@ -1,1 +1,3 @@
-"""Measured ratios against peers and against the linear algebra underneath; ``python -m benchmarks`` prints the table."""
+"""Measured ratios against peers and against the linear algebra underneath; ``python -m benchmarks`` prints the
+table.
+"""

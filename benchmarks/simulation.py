@@ -1,3 +1,5 @@
 """placeholder"""
+
+
 def rows():
     return iter(())

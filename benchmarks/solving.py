@@ -1,7 +1,8 @@
 """Batched solving against a Python loop over ``scipy.optimize.root`` on the same points, in one run.
 
 The loop solves the same reduced equations, hand-coded as plain Python functions (the fastest form it can have) with a
-start in the basin of the right root. It runs over the first ``_LOOP`` points and is scaled to all of them unless ``--full`` is given.
+start in the basin of the right root. It runs over the first ``_LOOP`` points and is scaled to all of them unless
+``--full`` is given.
 """
 
 from __future__ import annotations

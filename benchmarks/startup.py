@@ -22,4 +22,5 @@ def rows() -> Iterator[tuple[str, str, str]]:
             subprocess.run([sys.executable, "-m", "derive.entry", *arguments], check=True, capture_output=True)
             times.append(time.perf_counter() - start)
         counted = times[1:]
-        yield f"derive {' '.join(arguments)}", f"{statistics.median(counted):.2f} s", f"{min(counted):.2f} to {max(counted):.2f}"
+        name, middle = f"derive {' '.join(arguments)}", statistics.median(counted)
+        yield name, f"{middle:.2f} s", f"{min(counted):.2f} to {max(counted):.2f}"

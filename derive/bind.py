@@ -64,7 +64,7 @@ def bind(
     if not isinstance(params, Mapping):
         raise ParameterError(f"the parameters are a mapping such as {{{_names(known) or 'c'}: value}}, got {params!r}")
     for key, value in params.items():
-        if isinstance(key, MatrixLetter) or isinstance(key, tuple):
+        if isinstance(key, MatrixLetter | tuple):
             for letter in key if isinstance(key, tuple) else (key,):
                 if by_name.get(getattr(letter, "name", None)) != letter:
                     raise ParameterError(

@@ -1,9 +1,10 @@
 """The matrix Dyson equation ``G = (L0 - eta(G))^-1`` of a pencil, with scalars as its only unknowns.
 
 Fifth stage. Pairing a block term ``a X b`` with a term ``c X* d`` contributes ``v tr(c b G_kl) a d`` to ``eta``: one
-scalar unknown ``tau = tr(W G_kl)/dim`` per (k, l, weight word W); variances are its coefficients. Three things are dropped, each for a stated
-reason: pairings of a real matrix with itself untransposed (of lower order), traces through a finite-dimensional block
-(o(1): a low-rank term does not move a normalised trace), and unknowns whose block is structurally zero.
+scalar unknown ``tau = tr(W G_kl)/dim`` per (k, l, weight word W); variances are its coefficients. Three things are
+dropped, each for a stated reason: pairings of a real matrix with itself untransposed (of lower order), traces through
+a finite-dimensional block (o(1): a low-rank term does not move a normalised trace), and unknowns whose block is
+structurally zero.
 """
 
 from __future__ import annotations

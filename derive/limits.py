@@ -26,12 +26,14 @@ def limit(
     Parameters
     ----------
     expr : Expr or mapping of str to Expr
-        A quantity built from normalised traces ``Trace(M)/p`` and bilinear forms ``u.T*M*v`` of rational expressions in random and
-        deterministic matrices; a 1 x 1 matrix expression is accepted. With a mapping the quantities share unknowns.
+        A quantity built from normalised traces ``Trace(M)/p`` and bilinear forms ``u.T*M*v`` of rational expressions
+        in random and deterministic matrices; a 1 x 1 matrix expression is accepted. With a mapping the quantities
+        share unknowns.
     regime : mapping
         How dimensions grow: ``{p: c*n}`` leaves ``n`` free. May be left out when there is one dimension.
     inner : mapping, optional
-        Declared inner products of signals, ``{(u, v): rho}``. A product that is not declared becomes a parameter ``inner_u_v``.
+        Declared inner products of signals, ``{(u, v): rho}``. A product that is not declared becomes a parameter
+        ``inner_u_v``.
     commuting : iterable of tuples, optional
         Families of deterministic matrices that commute; their joint law is given at evaluation.
 
@@ -48,7 +50,8 @@ def limit(
     Notes
     -----
     Almost-sure limit as the dimensions grow in fixed proportion, for independent centred entries of the stated variance
-    (universal under a bounded fourth moment). Sign convention: ``(M - z I)^-1`` has positive imaginary part for Im z > 0.
+    (universal under a bounded fourth moment). Sign convention: ``(M - z I)^-1`` has positive imaginary part for Im z
+    > 0.
 
     Examples
     --------
@@ -90,7 +93,8 @@ def deterministic_equivalent(
     Returns
     -------
     DeterministicEquivalent
-        ``.matrix`` is the equivalent: ``tr A (F - F-bar) / n`` and ``u'(F - F-bar) v`` vanish for deterministic A, u, v.
+        ``.matrix`` is the equivalent: ``tr A (F - F-bar) / n`` and ``u'(F - F-bar) v`` vanish for deterministic A, u,
+        v.
 
     Examples
     --------

@@ -11,7 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sympy import Basic, Expr, Integer, MatAdd, MatMul, MatPow, MatrixExpr, Mul, Pow, Rational, S, Symbol, Trace, sympify
+from sympy import (
+    Basic,
+    Expr,
+    Integer,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixExpr,
+    Mul,
+    Pow,
+    Rational,
+    S,
+    Symbol,
+    Trace,
+    sympify,
+)
 from sympy.matrices.expressions import Adjoint, Identity, Inverse, Transpose, ZeroMatrix
 from sympy.matrices.expressions.matexpr import MatrixElement
 
@@ -178,7 +193,8 @@ class Reader:
         if isinstance(base, Deterministic) and exponent.is_Rational and (2 * exponent).is_Integer and exponent.q == 2:
             if not base.is_positive_matrix:
                 raise NotRationalError(
-                    f"{expr}: a square root needs a positive matrix; declare Deterministic('{base.name}', ..., positive=True)"
+                    f"{expr}: a square root needs a positive matrix; declare Deterministic('{base.name}', ..., "
+                    "positive=True)"
                 )
             node = Letter(base, "", *(self._space(d) for d in base.shape), root=True)
             power, count = S.Zero, int(2 * exponent)
@@ -215,9 +231,11 @@ class Reader:
             large = max(parts, key=lambda part: part[1])
             raise DimensionError(
                 f"in {expr} the terms have different orders of magnitude: {large[2]} is of order {base}**{large[1]}, "
-                f"{small[2]} of order {base}**{small[1]}; rescale one of them (entries of variance 1 go with {large[2]}/{base})"
+                f"{small[2]} of order {base}**{small[1]}; rescale one of them (entries of variance 1 go with "
+                f"{large[2]}/{base})"
                 if large[1] - small[1] == 1
-                else f"in {expr} the terms have different orders of magnitude: {large[2]} is of order {base}**{large[1]}, "
+                else f"in {expr} the terms have different orders of magnitude: {large[2]} is of order "
+                f"{base}**{large[1]}, "
                 f"{small[2]} of order {base}**{small[1]}; rescale one of them"
             )
         return self.collect([node for node, _, _ in parts]), first[1]
@@ -299,7 +317,8 @@ class Reader:
         """The order-one factor of a scalar and its power of the base dimension."""
         if not isinstance(expr, Expr) or expr.has(MatrixExpr):
             raise NotRationalError(
-                f"the scalar {expr} inside a matrix expression contains a matrix; take its limit first and pass it as a symbol"
+                f"the scalar {expr} inside a matrix expression contains a matrix; take its limit first and pass "
+                "it as a symbol"
             )
         return self.regime.growth(expr)
 
@@ -317,17 +336,19 @@ class Reader:
             if isinstance(node, Trace):
                 return place(node.arg, node)
             if isinstance(node, MatrixElement):
-                matrix, i, j = node.args
+                matrix = node.args[0]
                 if getattr(matrix, "shape", None) == (1, 1):
                     return place(matrix, node)
                 raise NotRationalError(
-                    f"{node} is a single entry; the limits here are traces, bilinear forms (u.T*M*v, without [0, 0]) and "
+                    f"{node} is a single entry; the limits here are traces, bilinear forms (u.T*M*v, without "
+                    "[0, 0]) and "
                     f"deterministic equivalents"
                 )
             if isinstance(node, MatrixExpr):
                 if node.shape != (1, 1):
                     raise DimensionError(
-                        f"{node} is a {node.shape[0]} x {node.shape[1]} matrix, not a number; take Trace(...)/{node.shape[0]}, "
+                        f"{node} is a {node.shape[0]} x {node.shape[1]} matrix, not a number; take "
+                        f"Trace(...)/{node.shape[0]}, "
                         f"a form u.T*M*v, or deterministic_equivalent(...)"
                     )
                 if isinstance(node, MatMul):
@@ -350,7 +371,8 @@ class Reader:
         if power != 0:
             verb = "diverges" if power > 0 else "vanishes"
             raise DimensionError(
-                f"{expr} {verb} like {self.regime.base}**{power}; normalise it, for example Trace(...)/{self.regime.base}, "
+                f"{expr} {verb} like {self.regime.base}**{power}; normalise it, for example "
+                f"Trace(...)/{self.regime.base}, "
                 f"or a form of vectors of order-one norm"
             )
         return value, flat

@@ -172,7 +172,9 @@ def _length(value: Fraction) -> int:
 def _other_spellings(
     field: Field, equations: Sequence[Equation], kept: Mapping[int, Fraction]
 ) -> list[dict[int, Fraction]]:
-    """The core's definitions read off its fixed-point equations instead: ``tau = 1/g - lambda`` for ``g = 1/(lambda + tau)``."""
+    """The core's definitions read off its fixed-point equations instead: ``tau = 1/g - lambda`` for ``g =
+    1/(lambda + tau)``.
+    """
     out: dict[int, Fraction] = {}
     for e in equations:
         degrees = e.residual.num.degrees()
@@ -325,7 +327,9 @@ def _solve_affine(ring: Ring, local: Mapping[int, Fraction]) -> list[tuple[int, 
 
 
 def _fewer_traces(ring: Ring, local: dict[int, Fraction]) -> dict[int, Fraction]:
-    """Where ``tr W (W + kappa)^-1`` and ``tr (W + kappa)^-1`` both occur, the first is ``1 - kappa`` times the second."""
+    """Where ``tr W (W + kappa)^-1`` and ``tr (W + kappa)^-1`` both occur, the first is ``1 - kappa`` times the
+    second.
+    """
     field = ring.field
     occurring = set().union(*(e.generators() for e in local.values())) & ring.traces.keys()
     replacement: dict[int, Fraction] = {}

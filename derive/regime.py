@@ -80,7 +80,7 @@ def read_regime(regime: Mapping, dims: Iterable[Symbol]) -> Regime:
             raise RegimeError(f"the regime maps dimensions to ratios, e.g. {{p: c*n}}; {dim!r} is not a dimension")
         rules[dim] = sympify(rule)
     known = set(dims) | set(rules)
-    for dim, rule in rules.items():
+    for rule in rules.values():
         for other in rule.free_symbols:
             # a dimension may occur only inside the regime (n = d/phi, m = psi n with n itself in no matrix)
             if other.is_integer and other.is_positive:

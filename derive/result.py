@@ -219,7 +219,8 @@ class Limit:
         ----------
         params : mapping
             Symbol -> number, array or string such as "1/2" (arrays broadcast against each other); deterministic
-            matrix -> law (:func:`derive.atomic`, :func:`derive.density`) or small array; tuple of matrices -> joint law.
+            matrix -> law (:func:`derive.atomic`, :func:`derive.density`) or small array; tuple of matrices -> joint
+            law.
         device : {"cpu", "gpu"}
             Where double precision is computed (NumPy or CuPy).
         digits : int, optional
@@ -241,9 +242,9 @@ class Limit:
 
         Notes
         -----
-        Branch: the solution that is the limit, selected by continuation from a positive imaginary part and accepted by a positivity
-        test. Accuracy in double precision: about 1e-14 relative away from edges of the spectrum, losing half the
-        digits at an edge. Dimensionless, in the normalisation of the quantity.
+        Branch: the solution that is the limit, selected by continuation from a positive imaginary part and accepted
+        by a positivity test. Accuracy in double precision: about 1e-14 relative away from edges of the spectrum,
+        losing half the digits at an edge. Dimensionless, in the normalisation of the quantity.
 
         Examples
         --------
@@ -342,8 +343,8 @@ class Limit:
         digits : int
             Relative radius of the ball, 10**-digits.
         near : number, optional
-            Certify the solution of the equations at which the value is nearest to this number, instead of the one that was
-            selected. A solution of the equations that is not the limit is refused.
+            Certify the solution of the equations at which the value is nearest to this number, instead of the one
+            that was selected. A solution of the equations that is not the limit is refused.
 
         Returns
         -------

@@ -1,9 +1,9 @@
 """Noncommutative polynomials in deterministic matrices, with inverses as atoms.
 
 The ring over which block elimination works. A :class:`Poly` maps words (tuples of letters and inverse atoms) to
-commutative :class:`~derive.field.Fraction` coefficients. Order is kept; only matrices of one commuting family (functions
-of one symmetric matrix, or a family the user declared) are sorted inside a word. Scalar facts about words leave the
-ring as generators of the field: normalised traces, and bilinear forms of signals.
+commutative :class:`~derive.field.Fraction` coefficients. Order is kept; only matrices of one commuting family
+(functions of one symmetric matrix, or a family the user declared) are sorted inside a word. Scalar facts about words
+leave the ring as generators of the field: normalised traces, and bilinear forms of signals.
 """
 
 from __future__ import annotations

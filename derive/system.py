@@ -27,8 +27,8 @@ class System:
     """Fixed-point equations in ``unknowns``, then ``definitions`` in order, then ``values``.
 
     ``residuals[k]`` vanishes at the solution; ``right_hand_sides[k]`` is the explicit form ``unknown = ...`` or None.
-    ``origin`` writes every unknown in the Dyson unknowns ``tau_k`` of the unreduced equation; ``names`` maps the symbols
-    of the earlier stages to the ones used here.
+    ``origin`` writes every unknown in the Dyson unknowns ``tau_k`` of the unreduced equation; ``names`` maps the
+    symbols of the earlier stages to the ones used here.
     """
 
     unknowns: tuple[Symbol, ...]
@@ -87,7 +87,9 @@ def _namer(taken: Collection[str]) -> Callable[[tuple[str, ...], int], list[Symb
 def to_system(
     ring: Ring, reduced: Reduced, values: Mapping[str, Expr], taken: Collection[str], also: Collection[Expr] = ()
 ) -> System:
-    """Name the unknowns and convert to SymPy; definitions that occur in ``values``, in the equations or in ``also`` are listed."""
+    """Name the unknowns and convert to SymPy; definitions that occur in ``values``, in the equations or in
+    ``also`` are listed.
+    """
     numbers = ring.field
     shifts = {s.position for s in ring.shifts.values()}
     name = _namer(taken)

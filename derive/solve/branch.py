@@ -1,8 +1,8 @@
 """The solution of one component that is the limit, for a batch of points in double precision.
 
-The arbiter is the accretive rotation (``rotation.py``): with ``A = P L`` and ``Re A0 >= 0`` the right solution is the only one
-with ``Re G > 0``, and where everything is real (left of a bulk, in a gap) the right one has ``Re G`` growing from zero
-as the point is lifted off the axis by ``y``. Any method may find a solution; only this test accepts it.
+The arbiter is the accretive rotation (``rotation.py``): with ``A = P L`` and ``Re A0 >= 0`` the right solution is the
+only one with ``Re G > 0``, and where everything is real (left of a bulk, in a gap) the right one has ``Re G`` growing
+from zero as the point is lifted off the axis by ``y``. Any method may find a solution; only this test accepts it.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple
     """Whether the solution is the limit, and whether it has Re G > 0 strictly."""
     xp, algebra, blocks = equation.algebra.kind.xp, equation.algebra, equation.size
     K = equation.K(tau)
-    low, high, size = hermitian_range(algebra, _rotated(equation, K), blocks, count)
+    low, high, size = hermitian_range(algebra, _rotated(equation, K), blocks, count, relative=True)
     positive = low > _ZERO * size
     if bool(xp.all(positive)):
         return positive, positive
@@ -174,7 +174,8 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
     tau = equation.phi([0.0] * equation.count, 1.0)
     best: list[Any] = [xp.full(count, xp.nan, dtype=xp.complex128) for _ in tau]
     status = xp.full(count, int(Status.NOT_CONVERGED))
-    low, high, size = hermitian_range(equation.algebra, _rotated(equation, equation.fixed), blocks, count)
+    fixed = _rotated(equation, equation.fixed)
+    low, high, size = hermitian_range(equation.algebra, fixed, blocks, count, relative=True)
     real = (high <= _ZERO * size) & (low >= -_ZERO * size)
     for k, y in enumerate(_HEIGHTS):
         for steps in (40 if k == 0 else 4, 200):
@@ -195,7 +196,7 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
         if not bool(xp.any(status == int(Status.NOT_CONVERGED))):
             break
     else:
-        # the landing can be singular (a family of solutions on the axis); Re G that does not vanish with y still decides
+        # the landing can be singular (a family of solutions on the axis); Re G that does not vanish with y decides
         lost = status == int(Status.NOT_CONVERGED)
         status = xp.where(lost & good & real & ~asked & (low > y**0.5), int(Status.INSIDE_BULK), status)
     return best, status

@@ -1,10 +1,11 @@
 """A ball proven to contain the limit: existence, uniqueness and the branch, all in ball arithmetic.
 
 1. A Krawczyk test on the reduced system proves that one solution exists in a ball and no other in a larger one.
-2. The same test on the unreduced Dyson equation of every component encloses its unknowns, and the branch is proven there:
-   with ``A = P L`` accretive, a solution with ``Re G > 0`` at which the derivative ``I - D Phi`` is invertible is the only one
-   (fixed points of a holomorphic self-map of a hyperbolic convex domain form a connected manifold). At a real point,
-   where ``Re G = 0``, it suffices that Re G grows when the point is lifted off the axis.
+2. The same test on the unreduced Dyson equation of every component encloses its unknowns, and the branch is proven
+   there:
+   with ``A = P L`` accretive, a solution with ``Re G > 0`` at which the derivative ``I - D Phi`` is invertible is the
+   only one (fixed points of a holomorphic self-map of a hyperbolic convex domain form a connected manifold). At a
+   real point, where ``Re G = 0``, it suffices that Re G grows when the point is lifted off the axis.
 3. The image of that enclosure in the reduced unknowns lies in the ball of step 1, so both are the same solution.
 
 If any step fails nothing is claimed.
@@ -41,7 +42,8 @@ from .status import Status
 __all__ = ["Certificate", "certify"]
 
 _WRONG_BRANCH = (
-    "this solution of the equations is not the limit: the resolvent it belongs to is not the limit of one with positive "
+    "this solution of the equations is not the limit: the resolvent it belongs to is not the limit of one with "
+    "positive "
     "imaginary part (the branch proof failed)"
 )
 
@@ -133,7 +135,9 @@ Map = Callable[[Sequence[Any]], tuple[Sequence[Any], Sequence[Sequence[Any]]]]
 
 
 def krawczyk(f: Map, centre: Sequence[Any], kind: BallKind, r: arb) -> list[Any] | None:
-    """The image of the box of radius ``r`` under Krawczyk's operator, if it proves a unique zero of f in it, else None."""
+    """The image of the box of radius ``r`` under Krawczyk's operator, if it proves a unique zero of f in it, else
+    None.
+    """
     n = len(centre)
     if n == 0:
         return []
@@ -185,7 +189,7 @@ def certify(
             raise CertificationError(Status(int(solution.status[0])).message)
         start = {u: v[0] for u, v in solution.unknowns.items()}
     bits = int(digits * 3.3219281) + 64
-    for attempt in range(3):
+    for _ in range(3):
         refined = evaluate_digits(derivation, system, binding, start, int(bits / 3.32) + 8)
         balls = _attempt(derivation, system, binding, refined.unknowns, bits, tau)
         goal = arb(10) ** (-digits)
@@ -222,7 +226,8 @@ def _attempt(
         tight = krawczyk(reduced, centre, kind, size * arb(2) ** (-bits))
         if tight is None:
             raise CertificationError(
-                "Krawczyk's test could not prove that a solution exists near the computed one; the point may be at an edge"
+                "Krawczyk's test could not prove that a solution exists near the computed one; the point may be "
+                "at an edge"
             )
         wide = None
         for power in (6, 10, 16, 24, 32, 48, bits // 2):
@@ -302,7 +307,8 @@ def prove_component(
             raise CertificationError("Krawczyk's test failed on the unreduced equation; the point may be at an edge")
         if next(rotations(ring, component), None) is None:
             raise CertificationError(
-                "the expression that is inverted is not self-adjoint (nor made of self-adjoint parts), and its invertibility was "
+                "the expression that is inverted is not self-adjoint (nor made of self-adjoint parts), and its "
+                "invertibility was "
                 "followed in double precision only; the branch cannot be certified"
             )
         if not _branch_proven(ring, equation, numbers, component, tight):

@@ -54,9 +54,14 @@ def _shape(data: Any) -> tuple[int, int]:
 
 
 def hermitian_range(
-    algebra: Any, entries: Mapping[tuple[int, int], Element], blocks: int, count: int
+    algebra: Any, entries: Mapping[tuple[int, int], Element], blocks: int, count: int, relative: bool = False
 ) -> tuple[Any, Any, Any]:
-    """(smallest, largest, size): extreme eigenvalues of the Hermitian part, and the largest entry, over ``count`` points."""
+    """(smallest, largest, size): extreme eigenvalues of the Hermitian part, and the largest entry, over ``count``
+    points.
+
+    With ``relative`` every coupled group is measured in units of its own largest entry (and the size is 1): positivity
+    does not care that a tiny ridge stands next to a large companion.
+    """
     xp = algebra.kind.xp
     low = high = size = None
     for group in coupled_groups(entries, blocks):
@@ -78,6 +83,9 @@ def hermitian_range(
             scale = xp.max(abs(dense), axis=(-3, -2, -1))
             eigenvalues = xp.linalg.eigvalsh((dense + xp.conj(xp.matrix_transpose(dense))) / 2)
             bottom, top = xp.min(eigenvalues, axis=(-2, -1)), xp.max(eigenvalues, axis=(-2, -1))
+        if relative:
+            unit = xp.where(scale > 0, scale, xp.ones_like(scale))
+            bottom, top, scale = bottom / unit, top / unit, xp.ones_like(scale)
         if low is None:
             low, high, size = bottom, top, scale
         else:

@@ -77,7 +77,8 @@ def evaluate_digits(
                 continue  # not yet in the quadratic regime at this precision
         bits *= 2
     raise BranchError(
-        f"Newton's iteration did not reach {digits} digits; the point is at or very near an edge of the spectrum, where the "
+        f"Newton's iteration did not reach {digits} digits; the point is at or very near an edge of the "
+        "spectrum, where the "
         f"solution is not differentiable"
     )
 

@@ -64,7 +64,8 @@ def _check_signals(batch: Batch, signals: list[Signal]) -> None:
         if np.any(np.abs(got - expected) > _AGREE * (1 + np.abs(expected))):
             word = f"squared norm of {u.name}" if u == v else f"inner product of {u.name} and {v.name}"
             raise LawError(
-                f"the {word} is {np.ravel(got)[0]:.10g} by the law given, but {np.ravel(expected)[0]:.10g} was declared "
+                f"the {word} is {np.ravel(got)[0]:.10g} by the law given, but {np.ravel(expected)[0]:.10g} was "
+                "declared "
                 f"(signals in units in which they are of order one)"
             )
 

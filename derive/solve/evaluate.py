@@ -1,8 +1,8 @@
 """From parameters to numbers in double precision: components, then the reduced system, then the values.
 
-The components give the Dyson unknowns on the right branch; the reduced unknowns are functions of them; one Newton step on the
-reduced system polishes the last digits and measures the error. That step is small only if the unreduced and the
-reduced equations agree, so every evaluation checks the reduction.
+The components give the Dyson unknowns on the right branch; the reduced unknowns are functions of them; one Newton
+step on the reduced system polishes the last digits and measures the error. That step is small only if the unreduced
+and the reduced equations agree, so every evaluation checks the reduction.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ _BELOW = re.compile(r"-[\s0.]*\*?\s*[ijIJ]\s*$")  # "1-0j"
 
 
 def _is_boundary(value: Any) -> bool:
-    """"1+0j" as text, or an mpmath number with imaginary part 0."""
+    """ "1+0j" as text, or an mpmath number with imaginary part 0."""
     if isinstance(value, str):
         return value.strip()[-1:] in ("i", "j", "I", "J") and not _BELOW.search(value) and bool(exact(value).is_real)
     return isinstance(value, complex | mpmath.mpc) and value.imag == 0

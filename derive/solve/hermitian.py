@@ -22,7 +22,9 @@ __all__ = ["definiteness", "hermitian_part", "is_definite"]
 def hermitian_part(
     ring: Ring, component: Component, numbers: Numbers, order: Sequence[int], p: Sequence[acb]
 ) -> dict[tuple[int, int], Any] | None:
-    """Blocks of ``(A0 + A0*)/2`` for ``A0 = P L0``, without those that vanish by structure; None if it cannot be told."""
+    """Blocks of ``(A0 + A0*)/2`` for ``A0 = P L0``, without those that vanish by structure; None if it cannot be
+    told.
+    """
     row_at = {s: i for i, s in enumerate(order)}
     out: dict[tuple[int, int], Any] = {}
     for (i, j), entry in component.fixed.items():

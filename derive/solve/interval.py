@@ -59,7 +59,9 @@ def describe_bulk(law: Limit, binding: Binding) -> str:
 
 
 def _nearer(inside: Any, height: Any, a: float, b: float) -> float:
-    """A point outside the bulk between a (inside) and b (outside) that lies in a gap which wide steps jump over, or b."""
+    """A point outside the bulk between a (inside) and b (outside) that lies in a gap which wide steps jump over,
+    or b.
+    """
     grid = np.linspace(a, b, 258)
     outside = np.flatnonzero(~inside(grid))
     if outside[0] < len(grid) - 1:

@@ -133,7 +133,8 @@ class MatrixEquation:
     ) -> None:
         """Prescribe the pivots (row i goes to position s) and where the regularisation enters.
 
-        Principal pivots are safe while the rotated matrix is accretive; ``ground`` are pivots for y = 0, where it need not be.
+        Principal pivots are safe while the rotated matrix is accretive; ``ground`` are pivots for y = 0, where it
+        need not be.
         """
         self._order, self._ground = order, ground
         one = self.algebra.kind.one

@@ -126,14 +126,16 @@ def solve_quick(
 
 
 def _rotate(derivation: Derivation, equation: MatrixEquation, numbers: Numbers, count: int) -> Any:
-    """Choose one rotation with ``Re A0 >= 0`` at every point; returns where it is 0 (real points), None if there is none."""
+    """Choose one rotation with ``Re A0 >= 0`` at every point; returns where it is 0 (real points), None if there
+    is none.
+    """
     xp = numbers.algebra.kind.xp
     for rotation in rotations(derivation.ring, equation.component):
         for k, p in enumerate(multipliers(rotation, numbers)):
             if k == _CANDIDATES:
                 break
             rotated = {(rotation.order[i], j): numbers.algebra.scale(p[i], x) for (i, j), x in equation.fixed.items()}
-            low, high, size = hermitian_range(numbers.algebra, rotated, equation.size, count)
+            low, high, size = hermitian_range(numbers.algebra, rotated, equation.size, count, relative=True)
             if bool(xp.all(low >= -1e-13 * size)):
                 equation.rotate(list(enumerate(rotation.order)), p)
                 # Re G = 0 there: inside or outside the bulk is for the slow way to tell
@@ -141,9 +143,7 @@ def _rotate(derivation: Derivation, equation: MatrixEquation, numbers: Numbers, 
     return None
 
 
-def _newton(
-    compiled: Plan, unknowns: dict[Symbol, Any], numbers: Numbers, steps: int
-) -> tuple[dict[Symbol, Any], Any]:
+def _newton(compiled: Plan, unknowns: dict[Symbol, Any], numbers: Numbers, steps: int) -> tuple[dict[Symbol, Any], Any]:
     """Newton on the reduced residuals; the error is the last relative step."""
     xp = numbers.algebra.kind.xp
     error: Any = None
@@ -186,7 +186,7 @@ def _judge(equation: MatrixEquation, tau: Sequence[Any], count: int) -> Any:
     for (i, s), w in equation.shift.items():
         order[i], weights[i] = s, w
     rotated = {(order[i], j): x if _is_one(weights[i]) else algebra.scale(1 / weights[i], x) for (i, j), x in K.items()}
-    low, _, size = hermitian_range(algebra, rotated, equation.size, count)
+    low, _, size = hermitian_range(algebra, rotated, equation.size, count, relative=True)
     image = equation.traces(equation.inverse(K))
     gap = sum(abs(a - b) for a, b in zip(image, tau, strict=True))
     return (low > 1e-10 * size) & xp.asarray(gap <= 1e-8 * sum(abs(a) for a in tau))

@@ -3,8 +3,9 @@
 If rows of ``L`` can be permuted and multiplied by complex numbers so that the random part of ``A = P L`` is
 anti-Hermitian and its deterministic part has a nonnegative Hermitian part, then ``A + y`` is invertible for every
 realisation and every y > 0, the Dyson equation has exactly one solution with ``Re G > 0``, and the averaged iteration
-converges to it from anywhere (Helton, Rashidi Far and Speicher 2007; Earle and Hamilton 1970). One construction covers the
-positive case ``(M + lambda)^-1``, spectral points off the real axis, and everything else through the hermitised pair.
+converges to it from anywhere (Helton, Rashidi Far and Speicher 2007; Earle and Hamilton 1970). One construction
+covers the positive case ``(M + lambda)^-1``, spectral points off the real axis, and everything else through the
+hermitised pair.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def rotations(ring: Ring, component: Component) -> Iterator[Rotation]:
     for order in assign(0, ()):
         row_at = {s: i for i, s in enumerate(order)}
         constraints = []
-        for i, k, matrix, keys, mirrored, c in terms:
+        for i, k, matrix, _, mirrored, c in terms:
             j, s = row_at[k], order[i]
             partner = next(
                 (t for t in terms if t[0] == j and t[1] == s and t[2] == matrix.apply("H") and t[3] == mirrored), None
