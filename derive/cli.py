@@ -177,10 +177,10 @@ def latex(name: str, output: str | None, pdf: str | None, theorem_only: bool, as
     theorem = models.load(name)
     law = theorem.law
     document = law.document(title=theorem.title)
-    source = law.latex() if theorem_only else document
+    source = (law.latex() if theorem_only else document).rstrip("\n") + "\n"
     if output:
         with cli_files.replacing(output) as sibling:
-            sibling.write_text(source if source.endswith("\n") else source + "\n", encoding="utf-8")
+            sibling.write_text(source, encoding="utf-8")
     if pdf:
         cli_files.compile_pdf(document, pdf)
     files = [path for path in (output, pdf) if path]
@@ -189,7 +189,7 @@ def latex(name: str, output: str | None, pdf: str | None, theorem_only: bool, as
     elif files:
         cli_output.print_written(files)
     else:
-        click.echo(source)
+        click.echo(source, nl=False)
     return 0
 
 

@@ -25,6 +25,9 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 \newtheorem{theorem}{Theorem}
 """
 
+# an aligned block does not break over pages; a longer one is set as align
+_TALL = 14
+
 
 def theorem_latex(law: Any) -> str:
     """The body of a theorem: setting, every assumption, the conclusion, its equations and their branch.
@@ -74,9 +77,10 @@ def document_latex(law: Any, title: str | None = None, steps: bool = True) -> st
     """
     statement = Statement(law)
     parts = [_PREAMBLE]
+    heading = ""
     if title:
-        parts.append(rf"\title{{{escape(title)}}}\author{{}}\date{{}}" + "\n")
-    parts.append("\\begin{document}\n" + ("\\maketitle\n" if title else ""))
+        heading = rf"\begin{{center}}\Large {escape(title)}\end{{center}}" + "\n"
+    parts.append("\\begin{document}\n" + heading)
     parts.append("\\begin{theorem}\n" + statement.body() + "\n\\end{theorem}\n")
     if steps:
         parts.append("\\section*{Derivation}\n")
@@ -85,15 +89,26 @@ def document_latex(law: Any, title: str | None = None, steps: bool = True) -> st
 
 
 def _step(statement: Statement, number: int, step: Step) -> str:
-    sentence = _sentence(step.sentence, statement.names)
-    rows = columns([statement.rows(e) for e in step.equations])
-    flat = [row for group in rows for row in group]
-    body = " \\\\\n".join(flat)
-    return (
-        f"\\paragraph{{{number}. {escape(step.title)}.}} {sentence}\n\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
-        if flat
-        else f"\\paragraph{{{number}. {escape(step.title)}.}} {sentence}\n"
-    )
+    text = f"\\paragraph{{{number}. {escape(step.title)}.}} {_sentence(step.sentence, statement.names)}\n"
+    groups: list[list[list[str]]] = []
+    kind = None
+    for equation in step.equations:
+        # a table of K does not run on into a table of tau
+        previous, kind = kind, re.sub(r"_.*", "", str(equation.lhs)) if equation.lhs.is_symbol else "other"
+        if not groups or kind != previous:
+            groups.append([])
+        groups[-1].append(statement.rows(equation))
+    blocks = [[row for rows in columns(group) for row in rows] for group in groups]
+    if all(row.count("&") == 1 for block in blocks for row in block):
+        blocks = [[row for block in blocks for row in block]]
+    if len(blocks) == 1 or max(map(len, blocks)) > _TALL:
+        return text + "".join(f"\\begin{{align*}}\n{_lines(block)}\n\\end{{align*}}\n" for block in blocks)
+    body = _lines([f"\\begin{{aligned}}\n{_lines(block)}\n\\end{{aligned}}" for block in blocks])
+    return f"{text}\\begin{{gather*}}\n{body}\n\\end{{gather*}}\n"
+
+
+def _lines(rows: list[str]) -> str:
+    return " \\\\\n".join(rows)
 
 
 def _sentence(text: str, names: Names) -> str:
@@ -115,7 +130,6 @@ def notebook_latex(law: Any) -> str:
     True
     """
     statement = Statement(law)
-    body = [*statement.notebook_rows()]
-    return "$\\displaystyle \\begin{aligned}\n" + " \\\\\n".join(body) + "\n\\end{aligned}$"
+    return f"$\\displaystyle \\begin{{aligned}}\n{_lines(statement.notebook_rows())}\n\\end{{aligned}}$"
 
 

@@ -33,13 +33,15 @@ def branch_latex(derivation: Derivation, printer: TheoremPrinter, unknowns: Sequ
         if positive:
             return ""
         return _off_axis(printer, points, shifts) if hermitian and points else _bounded(several) + "."
+    t = printer.names.fresh("t", "s", "h")
     follow = (
-        "The equations may have other solutions. Multiply the variance of every random matrix by $t$: at $t=0$ there is no "
-        f"noise and {_are(printer, unknowns)} explicit; the limit is the value at $t=1$ of the solution continued from there. "
+        f"The equations may have other solutions. Multiply the variance of every random matrix by ${t}$: at ${t}=0$ there is no "
+        f"noise and {_are(printer, unknowns)} explicit; the limit is the value at ${t}=1$ of the solution continued from there. "
     )
     if positive:
         found = positive_unknowns(derivation)
-        claim = "".join(f", and ${printer.doprint(u)}>0$" for u in unknowns if u in found)
+        signs = ", ".join(printer.doprint(u) for u in unknowns if u in found)
+        claim = f", and ${signs}>0$" if signs else ""
         matrix = "the inverted matrices are" if several else "the inverted matrix is"
         return (
             f"{follow}No singularity is met on the way, since {matrix} bounded below by a positive multiple of the identity; "
@@ -47,7 +49,7 @@ def branch_latex(derivation: Derivation, printer: TheoremPrinter, unknowns: Sequ
         )
     if hermitian and points:
         return follow + _off_axis(printer, points, shifts)
-    return f"{follow}{_bounded(several)}, for every such $t$."
+    return f"{follow}{_bounded(several)}, at every ${t}$ between $0$ and $1$."
 
 
 def _are(printer: TheoremPrinter, unknowns: Sequence[Symbol]) -> str:
@@ -67,9 +69,10 @@ def _off_axis(printer: TheoremPrinter, points: Sequence[Symbol], shifts: Sequenc
     z = points[0]
     if len(points) == 1 and any(s == -z for s, _ in shifts):
         z_latex = printer.doprint(z)
+        matrix, transform = printer.names.fresh("M", "N", "L"), printer.names.fresh("m", "r", "s")
         text += (
-            rf" Sign convention: the resolvent of $M$ is $(M-{z_latex} I)^{{-1}}$, whose normalised trace $m({z_latex})$ has "
-            rf"$\operatorname{{Im}} m({z_latex})>0$ for $\operatorname{{Im}} {z_latex}>0$."
+            rf" Sign convention: the resolvent of ${matrix}$ is $({matrix}-{z_latex} I)^{{-1}}$, whose normalised trace "
+            rf"${transform}({z_latex})$ has $\operatorname{{Im}} {transform}({z_latex})>0$ for $\operatorname{{Im}} {z_latex}>0$."
         )
     return text
 

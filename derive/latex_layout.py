@@ -12,7 +12,7 @@ LINE = 36.0
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|.", re.DOTALL)
 _SPACES = {r"\,": 0.17, r"\:": 0.22, r"\;": 0.28, r"\!": -0.17, r"\quad": 1.0, r"\qquad": 2.0, " ": 0.0, "&": 0.0}
 _RELATIONS = set("+-=<>") | {r"\to", r"\in", r"\pm", r"\cdot", r"\le", r"\ge"}
-_INVISIBLE = {r"\left", r"\right", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\displaystyle", r"\tfrac", "{", "}"}
+_INVISIBLE = {r"\left", r"\right", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\displaystyle", r"\tfrac", "{", "}"}
 _NARROW = set("()[],.|;:!'")
 
 

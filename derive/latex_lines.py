@@ -59,8 +59,9 @@ def _absolute(term: Any) -> Any:
 
 
 def _bracketed(head: str, rows: list[str], tail: str) -> list[str]:
-    rows = [rf"{head}\Bigl[{rows[0]}", *rows[1:]]
-    rows[-1] += rf"\Bigr]{tail}"
+    size = "bigg" if any(r"\frac" in row for row in rows) else "Big"
+    rows = [rf"{head}\{size}l[{rows[0]}", *rows[1:]]
+    rows[-1] += rf"\{size}r]{tail}"
     return rows
 
 

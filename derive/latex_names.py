@@ -102,14 +102,15 @@ class Names:
         return self._latex[name] if name in self._latex else self._enter(name, name_latex(name))
 
     def fresh(self, *candidates: str) -> str:
-        """The first candidate that is no name yet, nor starts an indexed one."""
+        """The first candidate that is no name yet, nor starts an indexed one; taken from now on."""
         for name in (*candidates, *(c + "_0" for c in candidates)):
-            prefix = self_or_indexed(name)
+            prefix = _with_index(name)
             if not any(prefix.match(other) for other in self._latex):
+                self[name]
                 return name
         raise AssertionError("a fresh name exists")
 
 
-def self_or_indexed(name: str) -> re.Pattern[str]:
+def _with_index(name: str) -> re.Pattern[str]:
     """Matches a name and its numbered relatives: Q, Q1, Q_2."""
     return re.compile(rf"{re.escape(name)}(_?[\d,]+)?\Z")

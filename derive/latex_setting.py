@@ -54,7 +54,7 @@ class _Setting:
         items += [self.deterministic_item(m) for m in self.deterministic]
         items += [self.signal_item(m) for m in self.signals]
         body = "\n".join(rf"\item {item};" for item in items[:-1]) + "\n" * (len(items) > 1) + rf"\item {items[-1]}."
-        yield "\\begin{itemize}\n" + body + "\n\\end{itemize}"
+        yield "\\begin{itemize}\\setlength{\\itemsep}{0pt}\n" + body + "\n\\end{itemize}"
         yield " ".join([*self.independence(), *self.laws(), *self.products(), *self.scalars()])
 
     def growth(self) -> str:
@@ -181,8 +181,9 @@ class _Setting:
         found = set(self.law.parameters)
         for e in (*self.law.quantities.values(), *self.law.regime.values()):
             found |= {s for s in e.free_symbols if isinstance(s, Symbol)}
-        for m in self.random:
-            found |= {s for s in m.variance.free_symbols if isinstance(s, Symbol)}
+        declared = [m.variance for m in self.random] + [m.norm2 for m in self.signals] + list(self.law.inner.values())
+        for e in declared:
+            found |= {s for s in e.free_symbols if isinstance(s, Symbol)}
         hidden = tuple(f"{kind}_" for kind in ("norm2", "inner"))
         shown = [s for s in sorted(found, key=lambda s: s.name) if s not in self.law.dims and not s.name.startswith(hidden)]
         phrases = []
@@ -196,4 +197,5 @@ class _Setting:
             if members:
                 phrases.append(f"${text.format(', '.join(members))}$")
         if phrases:
-            yield f"The parameters are {enumerated(phrases)}."
+            several = len(phrases) > 1 or "," in phrases[0]
+            yield f"The parameter{'s are' if several else ' is'} {enumerated(phrases)}."

@@ -81,8 +81,7 @@ class Statement:
         used = [*(e.rhs for e in law.equations), *self.values.values()]
         setting = "\n".join(setting_latex(law, self.printer, used))
         parts = [rf"\emph{{Setting.}} {setting}"]
-        parts.append(rf"\emph{{Conclusion.}} {self.quantity()}" + self.conclusion())
-        parts.append(self.equations())
+        parts.append("\n".join(p for p in (rf"\emph{{Conclusion.}} {self.quantity()}", self.conclusion(), self.equations()) if p))
         branch = branch_latex(law.derivation, self.printer, law.unknowns)
         if branch:
             parts.append(rf"\emph{{Which solution.}} {branch}" if law.unknowns else branch)
@@ -98,7 +97,7 @@ class Statement:
         return f"Put\n{display(rows, '.')}\n{traced.strip()} Almost surely,"
 
     def conclusion(self) -> str:
-        return self.equivalent() if self.matrix else "\n" + display(self.value_rows(), self.stop)
+        return self.equivalent() if self.matrix else display(self.value_rows(), self.stop)
 
     def value_rows(self) -> list[str]:
         arrow = _ARROW.format(self.tex(self.law.base))
@@ -128,15 +127,17 @@ class Statement:
         (quantity,) = self.law.quantities.values()
         dim = self.tex(quantity.shape[0])
         square = quantity.shape[0] == quantity.shape[1]
-        gap = rf"\bigl({self.tex(self.show(quantity))}-\overline{{F}}\bigr)"
-        rows = aligned(self.printer, r"\overline{F}", "=", self.show(self.law.value))
-        trace = rf"\frac{{1}}{{{dim}}}\operatorname{{tr}} B\,{gap}\to 0"
-        form = rf"a^{{*}}{gap}\,b\to 0"
+        big, left, right = (self.names.fresh(*c) for c in (("B", "T", "E"), ("a", "u", "p"), ("b", "v", "q")))
+        bar = rf"\overline{{{self.names.fresh('F', 'T', 'H')}}}"
+        gap = rf"\bigl({self.tex(self.show(quantity))}-{bar}\bigr)"
+        rows = aligned(self.printer, bar, "=", self.show(self.law.value))
+        trace = rf"\frac{{1}}{{{dim}}}\operatorname{{tr}} {big}\,{gap}\to 0"
+        form = rf"{left}^{{*}}{gap}\,{right}\to 0"
         meaning = f"${trace}$ and ${form}$" if square else f"${form}$"
         return (
-            f" ${self.tex(self.show(quantity))}$ has the deterministic equivalent\n{display(rows, self.stop)}\n"
-            f"in the sense that {meaning} for deterministic {'$B$ of bounded operator norm and ' if square else ''}"
-            "unit vectors $a$, $b$;" + (" here" if self.law.equations else "")
+            f"${self.tex(self.show(quantity))}$ has the deterministic equivalent\n{display(rows, self.stop)}\n"
+            f"in the sense that {meaning} for deterministic {f'${big}$ of bounded operator norm and ' if square else ''}"
+            f"unit vectors ${left}$, ${right}$" + ("," if self.law.equations else ".")
         )
 
     def equations(self) -> str:

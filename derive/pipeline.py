@@ -20,10 +20,11 @@ from .field import Field, Fraction
 from .merge import merge_equal
 from .nodes import Eye, Letter, Node, Prod, Sum
 from .pencil import Pencil, build_pencil
-from .read import Functional, Reader, check_scalars, dimensions_of, letters_of, square_roots
+from .read import Functional, Reader
 from .reduce import Reduced, output_poly, reduce_system, unreduced
 from .regime import Regime, read_regime
 from .ring import Poly, Ring, word_key
+from .scan import check_scalars, dimensions_of, letters_of, square_roots
 from .symbols import Deterministic, MatrixLetter, RandomMatrix, Signal
 from .system import System, to_system
 

@@ -15,7 +15,7 @@ from .bind import Binding, bind
 from .curve import algebraic_curve
 from .errors import BranchError, ParameterError
 from .pipeline import Derivation, field_symbols
-from .read import walk
+from .scan import walk
 from .solve.status import Status
 from .steps import Step, derivation_steps
 from .symbols import MatrixLetter

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sympy import Basic, Eq, Expr, Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, S, Symbol, Trace, ZeroMatrix
 
 from .pencil import Coefficient
+from .pipeline import Derivation, field_symbols
 from .regime import Space
 from .ring import Poly, Ring, letter_to_sympy
-
-if TYPE_CHECKING:
-    from .pipeline import Derivation
 
 __all__ = ["Step", "derivation_steps"]
 
@@ -72,7 +69,7 @@ class _Teller:
         return self._rename(self.ring.to_sympy(poly)) if poly else ZeroMatrix(poly.rows.label, poly.cols.label)
 
     def _times(self, *factors: Poly | MatrixExpr) -> MatrixExpr:
-        """A product with its scalars in front; multiples of the identity are scalars."""
+        """A product that ends in a vector or a block, its scalars in front; multiples of the identity are scalars."""
         scalar: Expr = S.One
         kept: list[MatrixExpr] = []
         for factor in factors:
@@ -81,10 +78,8 @@ class _Teller:
             for part in parts:
                 if not isinstance(part, MatrixExpr):
                     scalar = scalar * part
-                elif not isinstance(part, Identity) or part.shape[0] == 1 == len(parts) == len(factors):
+                elif not isinstance(part, Identity):
                     kept.append(part)
-        if not kept:
-            kept = [factors[-1] if isinstance(factors[-1], MatrixExpr) else Identity(factors[-1].rows.label)]
         if scalar != 1:
             return MatMul(scalar, *kept)
         return MatMul(*kept) if len(kept) > 1 else kept[0]
@@ -207,6 +202,12 @@ class _Teller:
             for (i, j), poly in sorted(elimination.bulk.items())
             if (i, j) in wanted
         ]
+        shown = set().union(*(e.free_symbols for e in equations)) if equations else set()
+        equations += [
+            Eq(self._rename(s.symbol), self._rename(self.ring.field.to_sympy(s.value)), evaluate=False)
+            for s in self.ring.shifts.values()
+            if self._rename(s.symbol) in shown
+        ]
         yield Step(
             "Elimination",
             f"Block elimination over the ring of deterministic matrices, growing blocks first, gives the blocks of `{self.inverse}` "
@@ -240,9 +241,11 @@ class _Teller:
         field, system = self.ring.field, self.d.system
         equations: list[Basic] = []
         named: dict[Basic, Expr] = {}
+        shifts = {self._rename(s) for s in self._shifts()}
         for unknown, origin in system.origin.items():
             named[self._rename(origin)] = unknown
-            equations.append(Eq(unknown, self._rename(origin), evaluate=False))
+            if unknown not in shifts:  # those were introduced with the elimination
+                equations.append(Eq(unknown, self._rename(origin), evaluate=False))
         for v, e in self.d.reduced.definitions:
             symbol = field.meaning(v)
             value = self._all(field.to_sympy(e))
@@ -274,10 +277,10 @@ class _Teller:
             expr = next(iter(self.d.quantities.values()))
             equations: tuple[Basic, ...] = (Eq(expr, self.d.matrix, evaluate=False),)
             return Step(
-                "Deterministic equivalent", "In traces and bilinear forms the matrix may be replaced:", equations
+                "Deterministic equivalent", "In traces and bilinear forms, the matrix may be replaced by", equations
             )
         equations = tuple(Eq(self.d.quantities[name], value, evaluate=False) for name, value in system.values.items())
-        return Step("Limit", "The outputs, almost surely as the dimensions grow:", equations)
+        return Step("Limit", "Almost surely, as the dimensions grow, " + ("the quantities tend to" if len(equations) > 1 else "the quantity tends to"), equations)
 
 
 def _base(name: str) -> str:
