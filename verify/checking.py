@@ -121,7 +121,7 @@ def check(
     'consistent'
     """
     _check_numbers(level, resolution, seed)
-    spec, plan = _specify(law, params, sizes, trials, seed, entries)
+    spec, plan = specify(law, params, sizes, trials, seed, entries)
     names = tuple(spec.quantities)
     exponents = _exponents(exponent, (*names, *(observables or {})))
     functions = read_observables(observables, names, spec.point.numbers)
@@ -180,12 +180,12 @@ def simulate(
     >>> values["value"].shape
     (8,)
     """
-    spec, plan = _specify(law, params, (size,), trials, seed, entries, fewest=1)
+    spec, plan = specify(law, params, (size,), trials, seed, entries, fewest=1)
     values = run_campaign(spec, plan.sizes, plan.trials, **options)
     return {name: by_size[plan.sizes[0]] for name, by_size in values.items()}
 
 
-def _specify(
+def specify(
     law: Limit,
     params: Mapping[Any, Any],
     sizes: Sequence[int],

@@ -185,8 +185,8 @@ def _percent(relative: float) -> str:
 def _advice(made: Comparison, declared: bool) -> str:
     if not declared:
         return "the means do not follow the declared power of 1/N; take larger sizes"
-    # aim at a margin of 2/3 of the resolution: the rest is room for the estimate to fall off the limit
-    factor = (1.5 * made.margin / made.resolution) ** 2 if made.resolution else float("inf")
+    # aim at a margin of half the resolution: the rest is room for the estimate to fall off the limit
+    factor = (2 * made.margin / made.resolution) ** 2 if made.resolution else float("inf")
     trials = max(s.trials for s in made.samples) * max(factor, 1.2)
     return f"about {int(float(f'{trials:.2g}'))} trials would do" if trials < 1e7 else "take larger sizes"
 

@@ -5,6 +5,7 @@ Figures are made with matplotlib's objects, never through pyplot: nothing global
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,20 @@ def draw_check(check: Check, path: str | Path | None = None) -> Figure:
     wide = len(labels) if columns > 1 else 2
     figure.legend(handles, labels, loc="outside lower center", ncols=wide, frameon=False, fontsize=8.5)
     if path is not None:
-        figure.savefig(path)
+        _write(figure, Path(path))
     return figure
+
+
+def _write(figure: Figure, path: Path) -> None:
+    # beside the target, then moved: an interrupted run leaves the old file or none
+    beside = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        figure.savefig(beside)
+        os.replace(beside, path)
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _panel(axis: Any, c: Comparison, base: str) -> None:

@@ -63,6 +63,21 @@ class Check:
         The limits that were checked, observables included.
     values : mapping of str to mapping of int to array
         The simulated quantities, by size, one entry per trial.
+
+    Examples
+    --------
+    >>> import verify
+    >>> from sympy import Trace
+    >>> from derive import Wigner, dimensions, limit
+    >>> n = dimensions("n")
+    >>> W = Wigner("W", n, variance=1/n)
+    >>> result = verify.check(limit(Trace(W*W)/n, {}), {}, sizes=(20, 40, 80))
+    >>> [row["size"] for row in result.table]
+    [20, 40, 80, None]
+    >>> str(result.verdict), str(result.judge({"value": 1.2}).verdict)
+    ('consistent', 'refuted')
+    >>> result.plot().axes[0].get_title(loc="left")
+    'value'
     """
 
     plan: Plan

@@ -117,15 +117,25 @@ def _family(
         names = ", ".join(u.name for u in arrays)
         raise LawError(f"the arrays of the signals {names} on one space must have one length")
     others = [u for u in letters if u not in atoms and u not in arrays]
-    labels = [u for u in others if abs(values.norm2(u) - dim) < 1e-9 * dim]
+    labels = [u for u in others if not values.is_open(u) and abs(values.norm2(u) - dim) < 1e-9 * dim]
     # a second vector of labels has a declared product with the first, met by a direction rather than by flipped signs
     label = labels[0] if labels and not atoms and not arrays else None
+    return SignalFamily(dim, letters, atoms, arrays, label, _gram(letters, others, values))
+
+
+def _gram(letters: tuple[Signal, ...], others: list[Signal], values: _Values) -> np.ndarray:
+    """Norms and products of the signals without a law with all."""
     gram = np.zeros((len(letters), len(letters)))
     for i, u in enumerate(letters):
         for j, v in enumerate(letters):
-            if u in others or v in others:
-                gram[i, j] = values.norm2(u) if u == v else values.product(u, v)
-    return SignalFamily(dim, letters, atoms, arrays, label, gram)
+            if u != v and (u in others or v in others):
+                gram[i, j] = values.product(u, v)
+    for i, u in enumerate(letters):
+        if u in others:
+            # a norm that the limit does not ask for is any that the products allow
+            norms = [1.0 if values.is_open(v) else values.norm2(v) for v in letters]
+            gram[i, i] = 1 + len(letters) * (gram[i] ** 2 / norms).sum() if values.is_open(u) else values.norm2(u)
+    return gram
 
 
 def _column(u: Signal, law: ArrayLaw, dim: int) -> np.ndarray:
@@ -161,13 +171,16 @@ class _Values:
             raise ParameterError(f"the squared norm of {u.name} is {value:g}; it must be positive")
         return value
 
+    def is_open(self, u: Signal) -> bool:
+        """A squared norm that was neither declared nor given."""
+        return u.norm2.is_Symbol and u.norm2.name == f"norm2_{u.name}" and u.norm2 not in self.point.numbers
+
     def scale(self, u: Signal, length2: float, units: int) -> float:
         """What the numbers of a law are multiplied by, to give the declared norm.
 
         A norm that was left open is the law's own: entries are divided by the root of the dimension.
         """
-        declared = u.norm2.free_symbols <= self.point.numbers.keys() | self.dims.keys()
-        return float(np.sqrt(self.norm2(u) / length2 if declared else 1 / units))
+        return float(np.sqrt(1 / units if self.is_open(u) else self.norm2(u) / length2))
 
     def product(self, u: Signal, v: Signal) -> float:
         for key in ((u, v), (v, u), frozenset((u, v))):
@@ -182,5 +195,7 @@ class _Values:
 
     def _growth(self, u: Signal) -> float:
         """The power of the base dimension in the norm of ``u``."""
+        if self.is_open(u):
+            return 1.0
         power = np.log2(self.norm2(u, factor=2) / self.norm2(u))
         return float(self.dims[self.base] ** (round(power) / 2))

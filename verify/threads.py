@@ -17,16 +17,11 @@ _LARGE = 1000  # from this dimension on, two threads finish one factorisation so
 
 @cache
 def _controller() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()
 
 
 def few_threads(dimension: int) -> AbstractContextManager[Any]:
-    """One BLAS thread for matrices up to a thousand rows, where threadpoolctl is installed; else nothing changes."""
-    controller = _controller()
-    if controller is None or dimension >= _LARGE:
-        return nullcontext()
-    return controller.limit(limits=1, user_api="blas")
+    """One BLAS thread for matrices up to a thousand rows; larger ones keep what the environment says."""
+    return nullcontext() if dimension >= _LARGE else _controller().limit(limits=1, user_api="blas")

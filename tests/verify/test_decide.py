@@ -92,11 +92,15 @@ def test_noise_that_hides_the_resolution_is_inconclusive(seed):
 
 
 def test_the_advice_is_enough(seed):
-    made = compare("q", synthetic(np.random.default_rng(seed), noise=lambda n: 2 * n**-0.5), TRUTH)
-    needed = int(made.reason.split("about ")[1].split()[0])
-    rng = np.random.default_rng([seed, 1])
-    again = [compare("q", synthetic(rng, needed, noise=lambda n: 2 * n**-0.5), TRUTH).verdict for _ in range(40)]
-    assert again.count(Verdict.CONSISTENT) >= 28
+    """Over 40 repetitions of what was advised; at least 32, where a good fit alone is called a misfit once in 100."""
+
+    def noisy(rng, trials):
+        return compare("q", synthetic(rng, trials, noise=lambda n: 2 * n**-0.5), TRUTH)
+
+    reasons = [noisy(np.random.default_rng([seed, k]), 64).reason for k in range(5)]
+    needed = int(next(r for r in reasons if "about " in r).split("about ")[1].split()[0])
+    rng = np.random.default_rng([seed, 99])
+    assert [noisy(rng, needed).verdict for _ in range(40)].count(Verdict.CONSISTENT) >= 32
 
 
 def test_a_discrepancy_below_the_resolution_is_no_refutation():

@@ -43,7 +43,7 @@ def test_values_do_not_depend_on_the_memory(bilinear):
 
 def test_memory_limits_the_batch():
     law = marchenko_pastur()
-    spec, plan = checking._specify(law, POINT, (50, 100, 200), 8, 0, "gaussian")
+    spec, plan = checking.specify(law, POINT, (50, 100, 200), 8, 0, "gaussian")
     simulator = finite_model.simulator(spec, plan.sizes[-1], "cpu")
     # Z, its Gram matrix and its inverse, with a copy, in complex entries at most
     assert simulator.batch_size(10 * 16 * 200 * 100) in range(2, 6)
@@ -75,7 +75,7 @@ def test_a_specification_travels(bilinear):
     """What dask sends to other machines: the specification survives serialisation."""
     from multiprocessing.reduction import ForkingPickler
 
-    spec, _ = checking._specify(bilinear, POINT, (20, 40, 60), 6, 0, verify.sparse(0.3))
+    spec, _ = checking.specify(bilinear, POINT, (20, 40, 60), 6, 0, verify.sparse(0.3))
     loads = ForkingPickler.loads
     copy = loads(ForkingPickler.dumps(spec))
     assert copy.key("form", 20, "pcg64") == spec.key("form", 20, "pcg64")
@@ -191,3 +191,10 @@ def test_a_singular_finite_model_is_an_error():
     )
     with pytest.raises(BranchError, match=r"simulation at n = .*(singular|not finite)"):
         run(law, {c: "1/2"}, sizes=(20, 40, 60), entries="sparse")
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same(bilinear):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed (extra `cluster`)")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        same(run(bilinear), run(bilinear, scheduler=cluster.scheduler_address, memory=1))

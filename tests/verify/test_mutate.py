@@ -112,7 +112,6 @@ def test_a_check_that_sees_nothing_decides_nothing(seed):
     noisy = verify.check(law, POINT, seed=seed, sizes=(8, 12, 16), trials=3, device="cpu")
     report = mutation_report(law, POINT, noisy)
     assert report.undecided
-    assert len(report.refuted) < len(report.rows) / 2
 
 
 def test_report_as_text(seed):

@@ -89,6 +89,24 @@ def test_nothing_global_is_touched(result):
     assert dict(matplotlib.rcParams) == before
 
 
+def test_an_interrupted_plot_leaves_nothing(result, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    def interrupted(self, path):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        result.plot(tmp_path / "plot.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there(result, tmp_path):
+    with pytest.raises(ParameterError, match="cannot be written: No such file"):
+        result.plot(tmp_path / "no" / "plot.png")
+
+
 @pytest.mark.parametrize("path", ["plot.jpeg", "plot"])
 def test_other_formats_are_refused(result, path, tmp_path):
     with pytest.raises(ParameterError, match=r"must end in .png, .svg or .pdf"):

@@ -57,11 +57,20 @@ def test_labels_are_signs(seed):
 
 def test_norms_that_were_left_open_are_parameters():
     r = Signal("r", p)
-    assert draw((r,), numbers={r.norm2: Rational(7)})[r] @ draw((r,), numbers={r.norm2: Rational(7)})[
-        r
-    ] == pytest.approx(7)
-    with pytest.raises(ParameterError, match="the squared norm of r needs a value for norm2_r"):
-        draw((r,))
+    found = draw((r,), numbers={r.norm2: Rational(7)})[r]
+    assert found @ found == pytest.approx(7)
+    q = Signal("q", p, norm2=Symbol("q2", positive=True))
+    with pytest.raises(ParameterError, match="the squared norm of q needs a value for q2"):
+        draw((q,))
+
+
+def test_a_norm_that_nothing_asks_for_leaves_room_for_the_products(seed):
+    r, s = Signal("r", p), Signal("s", p)
+    found = draw((r, s, u, v), {(r, u): 3 * a, (r, v): rho, (r, s): -2 * a}, seed=seed)
+    assert found[r] @ found[u] == pytest.approx(4.5)
+    assert found[r] @ found[v] == pytest.approx(0.5)
+    assert found[r] @ found[s] == pytest.approx(-3)
+    assert found[u] @ found[u] == pytest.approx(1)
 
 
 def test_products_that_were_left_open_are_parameters_of_order_one():
