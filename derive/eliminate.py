@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from .dyson import DysonEquation
 from .errors import ResolventError
+from .graph import components
 from .ring import InverseAtom, Poly, Ring
 
 __all__ = ["BlockRing", "Elimination", "eliminate", "invert_blocks", "pivot_cost"]
@@ -123,7 +124,15 @@ def eliminate(ring: Ring, equation: DysonEquation) -> Elimination:
     def identity(i: int) -> Poly:
         return ring.identity(blocks[i].space)
 
-    bulk, pivots = invert_blocks(ring, K, growing, identity, pivot_cost)
+    # K is block triangular in its components; a pivot that links two of them (the -I between the resolvents of Q Q) would
+    # mix what is separate, and every unknown of one with every unknown of the other
+    edges = {i: [j for j in growing if (i, j) in K] for i in growing}
+    label = {i: k for k, members in enumerate(components(growing, edges)) for i in members}
+
+    def cost(entry: Poly, i: int, j: int) -> int | None:
+        return pivot_cost(entry, i, j) if label[i] == label[j] else None
+
+    bulk, pivots = invert_blocks(ring, K, growing, identity, cost)
     master: dict[tuple[int, int], Poly] = {(i, j): K[i, j] for i in finite for j in finite if (i, j) in K}
     for i in finite:
         for j in finite:

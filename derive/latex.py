@@ -131,5 +131,3 @@ def notebook_latex(law: Any) -> str:
     """
     statement = Statement(law)
     return f"$\\displaystyle \\begin{{aligned}}\n{_lines(statement.notebook_rows())}\n\\end{{aligned}}$"
-
-

@@ -1,4 +1,4 @@
-"""What a statement gives a name to: the random resolvents of the quantity, and a long deterministic one that returns."""
+"""What a statement gives a name to: the random resolvents of the quantity, a long deterministic one that returns."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def _repeated_sums(exprs: Sequence[Basic]) -> list[MatAdd]:
 
 
 def _flips(node: Basic) -> int:
-    return sum(isinstance(a, RandomMatrix) for t in _preorder(node) if isinstance(t, Transpose | Adjoint) for a in t.args)
+    return sum(
+        isinstance(a, RandomMatrix) for t in _preorder(node) if isinstance(t, Transpose | Adjoint) for a in t.args
+    )
 
 
 def _preorder(node: Basic) -> Iterable[Basic]:

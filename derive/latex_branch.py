@@ -1,7 +1,8 @@
 """Which solution of the equations is the limit, in words that fit the expression at hand.
 
-The general rule is continuation in the noise. Two shapes of the quantity allow more to be said: resolvents ``(M + lambda I)^-1`` of
-a nonnegative ``M``, where unknowns are positive, and resolvents of a self-adjoint ``M`` at a complex point.
+The general rule is continuation in the noise. Two shapes of the quantity allow more to be said: resolvents
+``(M + lambda I)^-1`` of a nonnegative ``M``, where unknowns are positive, and those of a self-adjoint ``M`` at a
+complex point.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ def branch_latex(derivation: Derivation, printer: TheoremPrinter, unknowns: Sequ
         return _off_axis(printer, points, shifts) if hermitian and points else _bounded(several) + "."
     t = printer.names.fresh("t", "s", "h")
     follow = (
-        f"The equations may have other solutions. Multiply the variance of every random matrix by ${t}$: at ${t}=0$ there is no "
-        f"noise and {_are(printer, unknowns)} explicit; the limit is the value at ${t}=1$ of the solution continued from there. "
+        f"The equations may have other solutions. Multiply the variance of every random matrix by ${t}$: at ${t}=0$ "
+        f"there is no "
+        f"noise and {_are(printer, unknowns)} explicit; the limit is the value at ${t}=1$ of the solution continued "
+        f"from there. "
     )
     if positive:
         found = positive_unknowns(derivation)
@@ -44,7 +47,8 @@ def branch_latex(derivation: Derivation, printer: TheoremPrinter, unknowns: Sequ
         claim = f", and ${signs}>0$" if signs else ""
         matrix = "the inverted matrices are" if several else "the inverted matrix is"
         return (
-            f"{follow}No singularity is met on the way, since {matrix} bounded below by a positive multiple of the identity; "
+            f"{follow}No singularity is met on the way, since {matrix} bounded below by a positive multiple of the "
+            f"identity; "
             f"along it the deterministic equivalent of the resolvent has a positive real part{claim}."
         )
     if hermitian and points:
@@ -63,7 +67,8 @@ def _off_axis(printer: TheoremPrinter, points: Sequence[Symbol], shifts: Sequenc
     names = ", ".join(printer.doprint(z) for z in points)
     holds = " and ".join(rf"$\operatorname{{Im}} {printer.doprint(z)}>0$" for z in points)
     text = (
-        f"The statement holds for {holds}, where nothing singular is met, and by analytic continuation at real ${names}$ "
+        f"The statement holds for {holds}, where nothing singular is met, and by analytic continuation at real "
+        f"${names}$ "
         "outside the limiting spectrum."
     )
     z = points[0]
@@ -71,14 +76,18 @@ def _off_axis(printer: TheoremPrinter, points: Sequence[Symbol], shifts: Sequenc
         z_latex = printer.doprint(z)
         matrix, transform = printer.names.fresh("M", "N", "L"), printer.names.fresh("m", "r", "s")
         text += (
-            rf" Sign convention: the resolvent of ${matrix}$ is $({matrix}-{z_latex} I)^{{-1}}$, whose normalised trace "
-            rf"${transform}({z_latex})$ has $\operatorname{{Im}} {transform}({z_latex})>0$ for $\operatorname{{Im}} {z_latex}>0$."
+            rf" Sign convention: the resolvent of ${matrix}$ is $({matrix}-{z_latex} I)^{{-1}}$, whose normalised "
+            rf"trace "
+            rf"${transform}({z_latex})$ has $\operatorname{{Im}} {transform}({z_latex})>0$ for $\operatorname{{Im}} "
+            rf"{z_latex}>0$."
         )
     return text
 
 
 def _bounded(several: bool) -> str:
-    subject, matrix = ("inverses exist", "each inverted matrix") if several else ("inverse exists", "the inverted matrix")
+    subject, matrix = (
+        ("inverses exist", "each inverted matrix") if several else ("inverse exists", "the inverted matrix")
+    )
     return (
         f"It is assumed that the {subject}: the smallest singular value of {matrix} stays away from $0$ as the "
         "dimensions grow"
@@ -134,7 +143,7 @@ def is_nonnegative(expr: MatrixExpr) -> bool:
         if middle.exp.is_even and middle.exp.is_positive:
             return is_hermitian(middle.base)
         shift, rest = _shift(middle.base)
-        return bool(shift.is_positive) and rest != 0 and is_nonnegative(rest) or _is_positive_letter(middle.base)
+        return (bool(shift.is_positive) and rest != 0 and is_nonnegative(rest)) or _is_positive_letter(middle.base)
     return _is_positive_letter(middle) or (isinstance(middle, MatAdd | MatMul) and is_nonnegative(middle))
 
 

@@ -12,7 +12,9 @@ LINE = 36.0
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|.", re.DOTALL)
 _SPACES = {r"\,": 0.17, r"\:": 0.22, r"\;": 0.28, r"\!": -0.17, r"\quad": 1.0, r"\qquad": 2.0, " ": 0.0, "&": 0.0}
 _RELATIONS = set("+-=<>") | {r"\to", r"\in", r"\pm", r"\cdot", r"\le", r"\ge"}
-_INVISIBLE = {r"\left", r"\right", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\displaystyle", r"\tfrac", "{", "}"}
+_DELIMITERS = [rf"\{size}{side}" for size in ("big", "Big", "bigg") for side in "lr"]
+_INVISIBLE = {r"\left", r"\right", r"\displaystyle", "{", "}", *_DELIMITERS}
+_GROUPED = {rf"\{name}" for name in ("operatorname", "mathrm", "mathbb", "mathtt", "text", "bar", "overline")}
 _NARROW = set("()[],.|;:!'")
 
 
@@ -78,7 +80,7 @@ class _Reader:
             return self._argument() + 0.9
         if token == r"\xrightarrow":
             return max(0.75 * self._option(), 0.75 * self._argument()) + 1.2
-        if token in (r"\operatorname", r"\mathrm", r"\mathbb", r"\mathtt", r"\text", r"\bar", r"\overline", r"\mathcal"):
+        if token in _GROUPED:
             return self._argument() + (0.17 if token == r"\operatorname" else 0.0)
         if token in _SPACES:
             return _SPACES[token]

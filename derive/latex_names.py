@@ -23,10 +23,11 @@ _GREEK = {
 _WORDS = {name: "\\" + name for name in _GREEK} | {"lamda": r"\lambda", "Lamda": r"\Lambda", "star": r"\star"}
 _WORDS |= {"varkappa": r"\varkappa", "ell": r"\ell", "hbar": r"\hbar"}
 _LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
-_SPELT = (
-    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi chi psi "
-    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-).split()
+_SPELT = [
+    "alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+    "xi", "pi", "rho", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta",
+    "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
+]  # fmt: skip
 _UNICODE = dict(zip(_LETTERS, _SPELT, strict=True))
 # a letter or word, digits glued to it, then parts after underscores
 _SHAPE = re.compile(r"([A-Za-z]+)(\d*)((?:_+[A-Za-z0-9,]+)*)\Z")

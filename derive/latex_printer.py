@@ -1,7 +1,7 @@
 """Formulas as a person writes them: SymPy's LaTeX printer with the habits of random-matrix papers.
 
-Normalised traces stay together as (1/d) tr M; a 1 x 1 trace is the bilinear form itself; scalars stand in front of matrices,
-parameters before unknowns, sums start with a positive term; identities lose their index next to another matrix.
+Normalised traces stay together as (1/d) tr M; a 1 x 1 trace is the bilinear form itself; scalars stand in front of
+matrices, parameters before unknowns; sums start with a positive term; identities lose their index beside a matrix.
 """
 
 from __future__ import annotations
@@ -9,8 +9,24 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sympy import Add, Basic, Expr, Identity, Integer, MatAdd, MatMul, MatPow, MatrixExpr, MatrixSymbol, Mul, Pow
-from sympy import Rational, S, Symbol, Trace
+from sympy import (
+    Add,
+    Basic,
+    Expr,
+    Identity,
+    Integer,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixExpr,
+    MatrixSymbol,
+    Mul,
+    Pow,
+    Rational,
+    S,
+    Symbol,
+    Trace,
+)
 from sympy.matrices.expressions import Adjoint, Inverse, Transpose
 from sympy.printing.latex import LatexPrinter
 
@@ -68,7 +84,9 @@ class TheoremPrinter(LatexPrinter):
     def _matrix_rank(self, term: MatrixExpr, negative: bool) -> tuple:
         unit = isinstance(term, Identity) or (isinstance(term, MatMul) and isinstance(term.args[-1], Identity))
         # kappa I + S^2, but Z Z' + lambda I and W - z I
-        place = (4 if self._noisy or negative else 0) if unit else 3 if is_random(term) else 2 if term.has(Signal) else 1
+        place = (
+            (4 if self._noisy or negative else 0) if unit else 3 if is_random(term) else 2 if term.has(Signal) else 1
+        )
         return (place, str(term))
 
     _noisy = False
@@ -129,19 +147,20 @@ class TheoremPrinter(LatexPrinter):
                 below.append((base, -exponent))
             else:
                 above.append((base, exponent))
+        for side in (above, below):
+            for k, (b, e) in enumerate(side):
+                if isinstance(b, Add) and e.is_odd and all(_negative(t) for t in b.args):
+                    side[k], negative = (Add(*[-t for t in b.args]), e), not negative
         mixed = [
             (side, k)
             for side in (above, below)
             for k, (b, e) in enumerate(side)
-            if isinstance(b, Add) and e.is_odd and any(t.could_extract_minus_sign() for t in b.args)
+            if isinstance(b, Add) and e.is_odd and any(_negative(t) for t in b.args)
         ]
-        if len(mixed) == 1:
-            side, k = mixed[0]
+        if negative and len(mixed) == 1:
+            ((side, k),) = mixed
             base, exponent = side[k]
-            all_negative = all(_negative(t) for t in base.args)
-            if (negative and any(_negative(t) for t in base.args)) or all_negative:
-                side[k] = (Add(*[-t for t in base.args]), exponent)
-                negative = not negative
+            side[k], negative = (Add(*[-t for t in base.args]), exponent), False
         return negative, above, below
 
     def _traces(self, side: list[Power], other: list[Power]) -> tuple[list[tuple[str, Expr]], list[Power]]:
@@ -198,29 +217,29 @@ class TheoremPrinter(LatexPrinter):
         if exponent == Rational(1, 2):
             return rf"\sqrt{{{self._print(base)}}}"
         body = self._print(base)
-        simple = isinstance(base, Symbol) and "^" not in body or (base.is_Integer and base >= 0)
+        simple = (isinstance(base, Symbol) and "^" not in body) or (base.is_Integer and base >= 0)
         return rf"{body if simple else paren(body)}^{{{self._exponent(exponent)}}}"
 
     def _exponent(self, exponent: Expr) -> str:
-        return f"{exponent.p}/{exponent.q}" if exponent.is_Rational and not exponent.is_Integer else self._print(exponent)
+        return (
+            f"{exponent.p}/{exponent.q}" if exponent.is_Rational and not exponent.is_Integer else self._print(exponent)
+        )
 
     def _wrapped(self, side: list[Power], printed: list[str], alone: bool = False) -> list[str]:
         """Sums need parentheses next to another factor."""
         if alone and len(printed) == 1:
             return printed
-        return [
-            paren(s) if isinstance(b, Add) and e == 1 else s for (b, e), s in zip(side, printed, strict=True)
-        ]
+        return [paren(s) if isinstance(b, Add) and e == 1 else s for (b, e), s in zip(side, printed, strict=True)]
 
     def _juxtapose(self, parts: list[str]) -> str:
+        """Factors side by side, words and fractions set apart."""
+        words = (r"\mathrm", r"\text")
         out = ""
-        for part in parts:
+        for before, part in zip(["", *parts], parts, strict=False):
             if out and part[0].isdigit():
                 out += r" \cdot "
-            elif out and (part.startswith((r"\frac", r"\mathrm")) or r"\mathrm" in out.rsplit(" ", 1)[-1]):
-                out += r"\,"
             elif out:
-                out += " "
+                out += r"\," if part.startswith((r"\frac", *words)) or before.startswith(words) else " "
             out += part
         return out
 
@@ -265,8 +284,8 @@ class TheoremPrinter(LatexPrinter):
         kept = [f for f in factors if not isinstance(f, Identity)]
         if not kept:
             return self._identity(factors[0], bare)
-        return " ".join(
-            paren(self._print(f)) if isinstance(f, MatAdd) and len(kept) > 1 else self._print(f) for f in kept
+        return self._juxtapose(
+            [paren(self._print(f)) if isinstance(f, MatAdd) and len(kept) > 1 else self._print(f) for f in kept]
         )
 
     def _identity(self, expr: Identity, bare: bool) -> str:
@@ -348,7 +367,8 @@ def _flat(expr: MatAdd) -> list[MatrixExpr]:
 def flat_product(expr: MatrixExpr) -> tuple[Expr, list[MatrixExpr]]:
     if not isinstance(expr, MatMul):
         return S.One, [expr]
-    scalar, factors = S.One, []
+    scalar: Expr = S.One
+    factors: list[MatrixExpr] = []
     for arg in expr.args:
         if isinstance(arg, MatrixExpr):
             inner, more = flat_product(arg)

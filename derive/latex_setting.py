@@ -78,8 +78,10 @@ class _Setting:
             kind = "real symmetric" if real else "complex Hermitian"
             second = "" if real else rf" and $\mathbb{{E}}\,{name}_{{ij}}^2=0$"
             return (
-                rf"{head} is a {kind} Wigner matrix: its entries on and above the diagonal are independent, centred and "
-                rf"Gaussian, with $\mathbb{{E}}\,\lvert {name}_{{ij}}\rvert^2={variance}$ for $i\neq j$ and a diagonal of "
+                rf"{head} is a {kind} Wigner matrix: its entries on and above the diagonal are independent, centred "
+                rf"and "
+                rf"Gaussian, with $\mathbb{{E}}\,\lvert {name}_{{ij}}\rvert^2={variance}$ for $i\neq j$ and a "
+                rf"diagonal of "
                 rf"the same order{second.replace(' and ', ', and ', 1) + ' off the diagonal' if second else ''}"
             )
         if real:
@@ -115,7 +117,8 @@ class _Setting:
             yield f"The matrices {enumerated(names)} are independent."
         plural = "these variances" if len(names) > 1 else "this variance"
         yield (
-            f"The Gaussian law is not essential: independent centred entries of {plural} suffice if their fourth moments "
+            f"The Gaussian law is not essential: independent centred entries of {plural} suffice if their fourth "
+            f"moments "
             "stay bounded after scaling to variance one."
         )
 
@@ -134,11 +137,15 @@ class _Setting:
             families = [f for f in families if len(f) > 1]
             for family in families:
                 listed = enumerated([self.math(m) for m in family])
-                yield f"The matrices {listed} commute, and the joint empirical distribution of their eigenvalues converges weakly."
+                yield (
+                    f"The matrices {listed} commute, and the joint empirical distribution of their eigenvalues "
+                    f"converges weakly."
+                )
             if not families or set(families[0]) != set(group):
                 free = "apart from this, " if families else ""
                 sentence = (
-                    f"{free}the matrices {enumerated(names)} are not assumed to commute; the normalised traces of products of "
+                    f"{free}the matrices {enumerated(names)} are not assumed to commute; the normalised traces of "
+                    f"products of "
                     "them converge."
                 )
                 yield sentence[0].upper() + sentence[1:]
@@ -158,7 +165,10 @@ class _Setting:
 
     def products(self) -> Iterator[str]:
         for (u, v), value in self.law.inner.items():
-            yield rf"The inner product ${self.tex(u)}^{{\top}}{self.tex(v)}$ is ${inline(self.printer, value)}$ (or converges to it)."
+            yield (
+                rf"The inner product ${self.tex(u)}^{{\top}}{self.tex(v)}$ is ${inline(self.printer, value)}$ (or "
+                rf"converges to it)."
+            )
         symbols = {s.name for e in self.used for s in e.free_symbols if isinstance(s, Symbol)}
         names = sorted(m.name for m in self.signals)
         for k, a in enumerate(names):
@@ -166,13 +176,16 @@ class _Setting:
                 if f"inner_{a}_{b}" in symbols:
                     inner = self.printer.names[f"inner_{a}_{b}"]
                     yield (
-                        f"The inner product of ${self.printer.names[a]}$ and ${self.printer.names[b]}$, scaled to order one, "
+                        f"The inner product of ${self.printer.names[a]}$ and ${self.printer.names[b]}$, scaled to "
+                        f"order one, "
                         f"converges to a limit denoted by ${inner}$."
                     )
         forms = [t for e in self.used for t in e.atoms(Trace) if t.arg.shape[0] == 1]
         if forms:
             scaled = [
-                m for m in self.signals if self.law.derivation.problem.regime.growth(m.norm2)[1] and any(f.has(m) for f in forms)
+                m
+                for m in self.signals
+                if self.law.derivation.problem.regime.growth(m.norm2)[1] and any(f.has(m) for f in forms)
             ]
             also = "".join(rf", with ${self.tex(m)}$ scaled by ${self.tex(self.law.base)}^{{-1/2}}$" for m in scaled)
             yield f"The bilinear forms in deterministic matrices below converge, and stand for their limits{also}."
@@ -185,7 +198,9 @@ class _Setting:
         for e in declared:
             found |= {s for s in e.free_symbols if isinstance(s, Symbol)}
         hidden = tuple(f"{kind}_" for kind in ("norm2", "inner"))
-        shown = [s for s in sorted(found, key=lambda s: s.name) if s not in self.law.dims and not s.name.startswith(hidden)]
+        shown = [
+            s for s in sorted(found, key=lambda s: s.name) if s not in self.law.dims and not s.name.startswith(hidden)
+        ]
         phrases = []
         for test, text in (
             (lambda s: s.is_positive, "{}>0"),
@@ -195,7 +210,8 @@ class _Setting:
         ):
             members = [self.tex(s) for s in shown if test(s)]
             if members:
-                phrases.append(f"${text.format(', '.join(members))}$")
+                comma = ", " if len(members) < 4 else r", \allowbreak "
+                phrases.append(f"${text.format(comma.join(members))}$")
         if phrases:
             several = len(phrases) > 1 or "," in phrases[0]
             yield f"The parameter{'s are' if several else ' is'} {enumerated(phrases)}."

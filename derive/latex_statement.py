@@ -81,7 +81,9 @@ class Statement:
         used = [*(e.rhs for e in law.equations), *self.values.values()]
         setting = "\n".join(setting_latex(law, self.printer, used))
         parts = [rf"\emph{{Setting.}} {setting}"]
-        parts.append("\n".join(p for p in (rf"\emph{{Conclusion.}} {self.quantity()}", self.conclusion(), self.equations()) if p))
+        parts.append(
+            "\n".join(p for p in (rf"\emph{{Conclusion.}} {self.quantity()}", self.conclusion(), self.equations()) if p)
+        )
         branch = branch_latex(law.derivation, self.printer, law.unknowns)
         if branch:
             parts.append(rf"\emph{{Which solution.}} {branch}" if law.unknowns else branch)
@@ -89,7 +91,9 @@ class Statement:
 
     def quantity(self) -> str:
         traced = r" Here $\operatorname{tr}$ is the trace without normalisation and $I$ the identity."
-        rows = [row for symbol, base in self.named.definitions for row in aligned(self.printer, self.tex(symbol), "=", base)]
+        rows = [
+            row for symbol, base in self.named.definitions for row in aligned(self.printer, self.tex(symbol), "=", base)
+        ]
         if not rows:
             return f"{traced.strip()} Almost surely,"
         if len(rows) < 3 and width(", ".join(rows)) < LINE / 2:
@@ -111,10 +115,14 @@ class Statement:
 
     def notebook_rows(self) -> list[str]:
         """Definitions, value, equations: what a notebook shows."""
-        rows = [row for symbol, base in self.named.definitions for row in aligned(self.printer, self.tex(symbol), "=", base)]
+        rows = [
+            row for symbol, base in self.named.definitions for row in aligned(self.printer, self.tex(symbol), "=", base)
+        ]
         if self.matrix:
             (quantity,) = self.law.quantities.values()
-            rows += aligned(self.printer, self.tex(self.show(quantity)), r"\;\longleftrightarrow\;", self.show(self.law.value))
+            rows += aligned(
+                self.printer, self.tex(self.show(quantity)), r"\;\longleftrightarrow\;", self.show(self.law.value)
+            )
         else:
             rows += self.value_rows()
         return [*rows, *(row for e in self.law.system.equations for row in self.rows(e)), *self.with_rows]
@@ -136,7 +144,8 @@ class Statement:
         meaning = f"${trace}$ and ${form}$" if square else f"${form}$"
         return (
             f"${self.tex(self.show(quantity))}$ has the deterministic equivalent\n{display(rows, self.stop)}\n"
-            f"in the sense that {meaning} for deterministic {f'${big}$ of bounded operator norm and ' if square else ''}"
+            f"in the sense that {meaning} for deterministic "
+            f"{f'${big}$ of bounded operator norm and ' if square else ''}"
             f"unit vectors ${left}$, ${right}$" + ("," if self.law.equations else ".")
         )
 
@@ -180,8 +189,7 @@ def display(rows: list[str], end: str = "") -> str:
 def columns(equations: list[list[str]]) -> list[list[str]]:
     """Short equations side by side: groups of at most three that fit on a line."""
     if any(len(rows) > 1 for rows in equations) or len(equations) < 4:
-        return [rows for rows in equations]
+        return list(equations)
     widest = max(width(rows[0]) for rows in equations)
     count = next((k for k in (3, 2) if k * (widest + 2) <= LINE + 2), 1)
-    return [[" & ".join(r[0] for r in equations[k : k + count])] for k in range(0, len(equations), count)]
-
+    return [[" & \\quad ".join(r[0] for r in equations[k : k + count])] for k in range(0, len(equations), count)]

@@ -1,4 +1,4 @@
-"""The derivation, stage by stage, as a person would tell it: every equation is read off the object its pass returned."""
+"""The derivation, stage by stage, as a person would tell it: each equation is read off the object its pass returned."""
 
 from __future__ import annotations
 
@@ -127,9 +127,10 @@ class _Teller:
         outputs = "the output" if len(pencil.outputs) == 1 else "each output"
         return Step(
             "Linear pencil",
-            f"The quantity is read as a linear system of {rows} that is affine in the random matrices: every inverse, and "
+            f"The quantity is read as a linear system of {rows} that is affine in the random matrices: every "
+            f"inverse, and "
             f"every value that a second random matrix is applied to, becomes an unknown `{self.unknown}_i`; {outputs} "
-            f"`{self.output}_k` is the matrix of the quantity applied to `{self.input}`.",
+            f"`{self.output}_k` is the matrix inside the quantity applied to `{self.input}`.",
             tuple(equations),
         )
 
@@ -147,8 +148,10 @@ class _Teller:
         if equations:
             yield Step(
                 "Pairing of the noise",
-                "Each random matrix is paired with its adjoint, which leaves one normalised trace per pair. Pairings of lower order, "
-                "traces through a finite-dimensional block and blocks that vanish by structure are left out; the other blocks of "
+                "Each random matrix is paired with its adjoint, which leaves one normalised trace per pair. Pairings "
+                "of lower order, "
+                "traces through a finite-dimensional block and blocks that vanish by structure are left out; the "
+                "other blocks of "
                 f"`{self.noise}` are zero.",
                 equations,
             )
@@ -168,7 +171,8 @@ class _Teller:
         unknowns = "; its unknowns are the normalised traces below." if paired.taus else "."
         return Step(
             "Dyson equation",
-            f"The inverse of the pencil has the deterministic equivalent `{self.inverse}`, the inverse of `{self.operator}`: the "
+            f"The inverse of the pencil has the deterministic equivalent `{self.inverse}`, the inverse of "
+            f"`{self.operator}`: the "
             f"deterministic part of the pencil minus the paired noise{unknowns}",
             tuple(equations),
         )
@@ -185,7 +189,8 @@ class _Teller:
         if equations:
             yield Step(
                 "Equal unknowns",
-                "Equal blocks of the pencil have equal solutions, and so have unknowns whose equations become the same.",
+                "Equal blocks of the pencil have equal solutions, and so have unknowns whose equations become the "
+                "same.",
                 tuple(equations),
             )
 
@@ -210,7 +215,8 @@ class _Teller:
         ]
         yield Step(
             "Elimination",
-            f"Block elimination over the ring of deterministic matrices, growing blocks first, gives the blocks of `{self.inverse}` "
+            f"Block elimination over the ring of deterministic matrices, growing blocks first, gives the blocks of "
+            f"`{self.inverse}` "
             "that are used; matrices keep their order.",
             tuple(equations),
         )
@@ -220,10 +226,17 @@ class _Teller:
             for (i, j), poly in sorted(elimination.master.items()):
                 scalar = poly.scalar()
                 assert scalar is not None
-                master.append(Eq(Symbol(f"{self.finite}_{self._pair(i, j)}"), self._rename(field.to_sympy(scalar)), evaluate=False))
+                master.append(
+                    Eq(
+                        Symbol(f"{self.finite}_{self._pair(i, j)}"),
+                        self._rename(field.to_sympy(scalar)),
+                        evaluate=False,
+                    )
+                )
             yield Step(
                 "Master matrix",
-                "The finite-dimensional blocks that remain after the growing ones are eliminated; its determinant gives outliers and "
+                "The finite-dimensional blocks that remain after the growing ones are eliminated; its determinant "
+                "gives outliers and "
                 "its inverse alignments.",
                 tuple(master),
             )
@@ -258,7 +271,13 @@ class _Teller:
         equations += system.equations
         equations += [Eq(s, e, evaluate=False) for s, e in system.definitions]
         if equations:
-            kept = "One unknown is" if len(system.unknowns) == 1 else "Few unknowns are" if system.unknowns else "No unknown is"
+            kept = (
+                "One unknown is"
+                if len(system.unknowns) == 1
+                else "Few unknowns are"
+                if system.unknowns
+                else "No unknown is"
+            )
             yield Step(
                 "Reduction",
                 f"{kept} kept and the others are explicit; what is affine in its unknowns is solved.",
@@ -280,7 +299,12 @@ class _Teller:
                 "Deterministic equivalent", "In traces and bilinear forms, the matrix may be replaced by", equations
             )
         equations = tuple(Eq(self.d.quantities[name], value, evaluate=False) for name, value in system.values.items())
-        return Step("Limit", "Almost surely, as the dimensions grow, " + ("the quantities tend to" if len(equations) > 1 else "the quantity tends to"), equations)
+        return Step(
+            "Limit",
+            "Almost surely, as the dimensions grow, "
+            + ("the quantities tend to" if len(equations) > 1 else "the quantity tends to"),
+            equations,
+        )
 
 
 def _base(name: str) -> str:
