@@ -66,7 +66,7 @@ def bind(
     for key, value in params.items():
         if isinstance(key, MatrixLetter | tuple):
             for letter in key if isinstance(key, tuple) else (key,):
-                if by_name.get(getattr(letter, "name", None)) != letter:
+                if by_name.get(getattr(letter, "name", "")) != letter:
                     raise ParameterError(
                         f"{letter} does not occur in the expression; its matrices are {_names(by_name)}"
                     )

@@ -133,13 +133,15 @@ class Reader:
 
     def _power(self, expr: MatPow) -> tuple[Node, Expr]:
         base, exponent = expr.args
+        node: Node
         if isinstance(base, Deterministic) and exponent.is_Rational and (2 * exponent).is_Integer and exponent.q == 2:
             if not base.is_positive_matrix:
                 raise NotRationalError(
                     f"{expr}: a square root needs a positive matrix; declare Deterministic('{base.name}', ..., "
                     "positive=True)"
                 )
-            node = Letter(base, "", *(self._space(d) for d in base.shape), root=True)
+            rows, cols = (self._space(d) for d in base.shape)
+            node = Letter(base, "", rows, cols, root=True)
             power, count = S.Zero, int(2 * exponent)
         elif exponent.is_Integer:
             node, power = self.matrix(base)

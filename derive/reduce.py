@@ -12,23 +12,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .core import Equation, is_affine, solve_affine, solve_core
+from .dependence import Dependence, needed
 from .dyson import DysonEquation
 from .eliminate import Elimination, block_of_inverse
-from .field import Field, Fraction
-from .graph import components, feedback_set, topological
+from .field import Fraction
+from .graph import components
 from .pencil import Output
-from .ring import InverseAtom, Poly, Ring, Word
+from .ring import Poly, Ring, Word
+from .spelling import other_spellings, recognise, shortest
 
-__all__ = ["Equation", "Reduced", "output_poly", "reduce_system", "unreduced"]
-
-
-@dataclass(frozen=True)
-class Equation:
-    """``unknown = value`` if explicit, and always ``residual = 0``; positions are field generators."""
-
-    unknown: int
-    residual: Fraction
-    value: Fraction | None
+__all__ = ["Reduced", "output_poly", "reduce_system", "unreduced"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +63,7 @@ def output_poly(ring: Ring, equation: DysonEquation, elimination: Elimination, o
         for j, inputs in enumerate(equation.pencil.inputs):
             if output.input not in inputs:
                 continue
+            block: Poly | None
             if finite:
                 block = block_of_inverse(ring, equation, elimination, i, j)
             else:
@@ -78,44 +73,6 @@ def output_poly(ring: Ring, equation: DysonEquation, elimination: Elimination, o
                 continue
             total = ring.add(total, ring.mul(left, ring.mul(block, inputs[output.input])))
     return total
-
-
-class _Dependence:
-    """Which variables a fraction depends on, also through the inverses inside traces and forms."""
-
-    def __init__(self, ring: Ring, variables: set[int]):
-        self.ring, self.variables = ring, variables
-        self._inside: dict[int, set[int]] = {}
-
-    def _word(self, word: Word) -> set[int]:
-        out: set[int] = set()
-        for factor in word:
-            if isinstance(factor, InverseAtom):
-                for inner, c in factor.arg.terms.items():
-                    out |= self.of(c) | self._word(inner)
-        return out
-
-    def inside(self, generator: int) -> set[int]:
-        """Variables inside a trace or form generator."""
-        if generator not in self._inside:
-            word = self.ring.traces.get(generator) or self.ring.forms.get(generator)
-            self._inside[generator] = self._word(word) if word else set()
-        return self._inside[generator]
-
-    def of(self, c: Fraction) -> set[int]:
-        out: set[int] = set()
-        for g in c.generators():
-            if g in self.variables:
-                out.add(g)
-            out |= self.inside(g)
-        return out
-
-    def hidden(self, c: Fraction) -> set[int]:
-        """Variables that occur inside traces: the fraction is not rational in them."""
-        out: set[int] = set()
-        for g in c.generators():
-            out |= self.inside(g)
-        return out
 
 
 def reduce_system(
@@ -130,109 +87,38 @@ def reduce_system(
     replacement |= {v: field.generator(r) for v, r in merged.items() if r != v}
     system = {v: field.subs(e, replacement) for v, e in system.items() if merged.get(v) == v}
     values = {name: field.subs(v, replacement) for name, v in values.items()}
-    values = {name: _recognise(ring, v, system) for name, v in values.items()}
+    values = {name: recognise(ring, v, system) for name, v in values.items()}
     shifts = {s.position: field.subs(s.value, replacement) for s in ring.shifts.values()}
     system |= shifts
-    dependence = _Dependence(ring, set(system))
+    dependence = Dependence(ring, set(system))
 
     solved: dict[int, Fraction] = {}
     kept: dict[int, Fraction] = {}
     definitions: list[tuple[int, Fraction]] = []
     equations: list[Equation] = []
-    needed = _needed(system, dependence, values)
+    used = needed(system, dependence, values)
     edges = {v: sorted(dependence.of(system[v])) for v in system}
-    for component in components(sorted(needed), edges):
+    for component in components(sorted(used), edges):
         local = {v: field.subs(system[v], solved) for v in component}
         if len(component) == 1 and component[0] not in dependence.of(local[component[0]]):
             new = [(component[0], local[component[0]])]
-        elif _is_affine(local, dependence):
-            new = _solve_affine(ring, local)
+        elif is_affine(local, dependence):
+            new = solve_affine(ring, local)
         else:
-            core, new = _core(ring, _fewer_traces(ring, local), set(shifts), dependence, prefer)
+            core, new = solve_core(ring, local, set(shifts), dependence, prefer)
             equations.extend(core)
         is_core = any(e.unknown in component for e in equations)
         for v, value in new:
             definitions.append((v, value))
-            if dependence.hidden_users(v, system, values):
+            if dependence.is_hidden_in(v, (*system.values(), *values.values())):
                 continue
             # kappa is the natural unknown where there is one; otherwise a core definition may stay as it is
             target = kept if is_core and not set(component) & set(shifts) else solved
             target[v] = value
-    spellings = [kept, *_other_spellings(field, equations, kept)] if kept else []
-    values = {name: _shortest(field, v, solved, spellings) for name, v in values.items()}
+    spellings = [kept, *other_spellings(field, [e.residual for e in equations], kept)] if kept else []
+    values = {name: shortest(field, v, solved, spellings) for name, v in values.items()}
     start = {e.unknown: system[e.unknown] for e in equations if e.unknown in shifts}
     return Reduced(tuple(equations), tuple(definitions), values, start, merged, frozenset(zeros))
-
-
-def _length(value: Fraction) -> int:
-    """Monomials in the factored form, the size a reader sees."""
-    return sum(len(f.monoms()) for poly in (value.num, value.den) for f, _ in poly.factor()[1])
-
-
-def _other_spellings(
-    field: Field, equations: Sequence[Equation], kept: Mapping[int, Fraction]
-) -> list[dict[int, Fraction]]:
-    """The core's definitions read off its fixed-point equations instead: ``tau = 1/g - lambda`` for ``g =
-    1/(lambda + tau)``.
-    """
-    out: dict[int, Fraction] = {}
-    for e in equations:
-        degrees = e.residual.num.degrees()
-        linear = [v for v in kept if degrees[v] == 1]
-        if len(linear) == 1 and linear[0] not in out:
-            v = linear[0]
-            poly = Fraction(field, e.residual.num, field.one.num)
-            zero = field.subs(poly, {v: field.zero})
-            out[v] = -(zero / (field.subs(poly, {v: field.one}) - zero))
-    return [dict(kept) | out] if out else []
-
-
-def _shortest(
-    field: Field, value: Fraction, solved: Mapping[int, Fraction], spellings: Sequence[Mapping[int, Fraction]]
-) -> Fraction:
-    """Affine unknowns substituted; the core's definitions substituted in whichever way reads shortest, if at all."""
-    best = field.subs(value, dict(solved))
-    if not best:
-        return best
-    length = _length(best)
-    for spelling in spellings:
-        full = field.subs(value, dict(solved))
-        for v in reversed(list(spelling)):
-            full = field.subs(full, {v: spelling[v]})
-        if full and _length(full) <= length:
-            best, length = full, _length(full)
-    return best
-
-
-def _recognise(ring: Ring, value: Fraction, system: Mapping[int, Fraction]) -> Fraction:
-    """A value that is a parameter times an unknown is written as that."""
-    if not value:
-        return value
-    for v, e in system.items():
-        if e and value != e and ring.is_parameter(ratio := value / e):
-            return ratio * ring.field.generator(v)
-        if value == e:
-            return ring.field.generator(v)
-    return value
-
-
-def _hidden_users(self: _Dependence, v: int, system: Mapping[int, Fraction], values: Mapping[str, Fraction]) -> bool:
-    return any(v in self.hidden(e) for e in (*system.values(), *values.values()))
-
-
-_Dependence.hidden_users = _hidden_users  # type: ignore[attr-defined]
-
-
-def _needed(system: Mapping[int, Fraction], dependence: _Dependence, values: Mapping[str, Fraction]) -> set[int]:
-    """Variables the values depend on, directly or not."""
-    pending = set().union(*(dependence.of(v) for v in values.values())) if values else set(system)
-    out: set[int] = set()
-    while pending:
-        v = pending.pop()
-        if v not in out:
-            out.add(v)
-            pending |= dependence.of(system[v]) - out
-    return out
 
 
 def _zeros(ring: Ring, system: Mapping[int, Fraction]) -> set[int]:
@@ -259,7 +145,7 @@ def _classes(ring: Ring, system: Mapping[int, Fraction], zeros: set[int]) -> dic
     field = ring.field
     gone = dict.fromkeys(zeros, field.zero)
     system = {v: field.subs(e, gone) for v, e in system.items()}
-    inside = _Dependence(ring, set(system))
+    inside = Dependence(ring, set(system))
     # unknowns inside an inverse keep their own class: their traces are generators of their own
     hidden = set().union(*(inside.hidden(e) for e in system.values())) if system else set()
     for shift in ring.shifts.values():
@@ -283,152 +169,3 @@ def _classes(ring: Ring, system: Mapping[int, Fraction], zeros: set[int]) -> dic
         if new == classes:
             return classes
         classes = new
-
-
-def _is_affine(local: Mapping[int, Fraction], dependence: _Dependence) -> bool:
-    inside = set(local)
-    for e in local.values():
-        if dependence.hidden(e) & inside:
-            return False
-        degrees_den = e.den.degrees()
-        if any(degrees_den[v] for v in inside):
-            return False
-        if any(sum(int(exponents[v]) for v in inside) > 1 for exponents in e.num.monoms()):
-            return False
-    return True
-
-
-def _solve_affine(ring: Ring, local: Mapping[int, Fraction]) -> list[tuple[int, Fraction]]:
-    """Gaussian elimination over the field."""
-    field = ring.field
-    order = sorted(local)
-    zero = dict.fromkeys(order, field.zero)
-    rows = []
-    for v in order:
-        constant = field.subs(local[v], zero)
-        row = {}
-        for w in order:
-            unit = field.subs(local[v], {**zero, w: field.one}) - constant
-            row[w] = (field.one if v == w else field.zero) - unit
-        rows.append((row, constant))
-    for k, v in enumerate(order):
-        pivot = next(m for m in range(k, len(rows)) if rows[m][0][v])
-        rows[k], rows[pivot] = rows[pivot], rows[k]
-        row, constant = rows[k]
-        inverse = row[v].inverse()
-        row = {w: c * inverse for w, c in row.items()}
-        constant = constant * inverse
-        rows[k] = (row, constant)
-        for m in range(len(rows)):
-            factor = rows[m][0][v]
-            if m != k and factor:
-                rows[m] = ({w: c - factor * row[w] for w, c in rows[m][0].items()}, rows[m][1] - factor * constant)
-    return [(v, rows[k][1]) for k, v in enumerate(order)]
-
-
-def _fewer_traces(ring: Ring, local: dict[int, Fraction]) -> dict[int, Fraction]:
-    """Where ``tr W (W + kappa)^-1`` and ``tr (W + kappa)^-1`` both occur, the first is ``1 - kappa`` times the
-    second.
-    """
-    field = ring.field
-    occurring = set().union(*(e.generators() for e in local.values())) & ring.traces.keys()
-    replacement: dict[int, Fraction] = {}
-    for g in occurring:
-        word = ring.traces[g]
-        last = word[-1]
-        if len(word) < 2 or not isinstance(last, InverseAtom) or last.arg.rows != word[0].rows:
-            continue
-        if len(last.arg.terms) != 2 or last.arg.terms.get(word[:-1]) != field.one or () not in last.arg.terms:
-            continue
-        partner = [k for k in occurring if ring.traces[k] == (last,)]
-        if partner:
-            replacement[g] = field.one - last.arg.terms[()] * field.generator(partner[0])
-    return {v: field.subs(e, replacement) for v, e in local.items()}
-
-
-def _core(
-    ring: Ring, local: Mapping[int, Fraction], shifts: set[int], dependence: _Dependence, prefer: Sequence[int]
-) -> tuple[list[Equation], list[tuple[int, Fraction]]]:
-    """Choose the fixed-point unknowns of a nonlinear component."""
-    field = ring.field
-    inside = sorted(local)
-    mine = [v for v in inside if v in shifts]
-    hidden = set().union(*(dependence.hidden(e) for e in local.values()))
-    if mine and not (hidden - set(mine)) & set(inside):
-        found = _eliminate_linear(ring, local, mine)
-        if found is not None:
-            return found
-    edges = {v: [w for w in sorted(dependence.of(local[v])) if w in local] for v in inside}
-    chosen = feedback_set(inside, edges, [*mine, *prefer])
-    rest = [v for v in inside if v not in chosen]
-    order = topological(rest, {v: [w for w in edges[v] if w in rest] for v in rest})
-    assert order is not None
-    equations = [Equation(v, field.generator(v) - local[v], local[v]) for v in chosen]
-    return equations, [(v, local[v]) for v in order]
-
-
-def _eliminate_linear(
-    ring: Ring, local: Mapping[int, Fraction], keep: Sequence[int]
-) -> tuple[list[Equation], list[tuple[int, Fraction]]] | None:
-    """Solve for the Dyson unknowns one at a time where an equation is linear in one; the shifts remain."""
-    field = ring.field
-    residuals = {v: (field.generator(v) - e) for v, e in local.items()}
-    polys = {v: Fraction(field, r.num, field.one.num) for v, r in residuals.items()}
-    pending = [v for v in sorted(local) if v not in keep]
-    solved: list[tuple[int, Fraction]] = []
-    while pending:
-        best = None
-        for name, poly in polys.items():
-            degrees = poly.num.degrees()
-            for v in pending:
-                if degrees[v] != 1:
-                    continue
-                zero = field.subs(poly, {v: field.zero})
-                slope = field.subs(poly, {v: field.one}) - zero
-                # an equation without traces leaves the trace to the fixed point: kappa/l - 1, not f kappa T / l
-                traces = sum(bool(d) for g, d in enumerate(degrees) if g in ring.traces)
-                rank = (traces, len(slope.num.monoms()), len(poly.num.monoms()), v, name)
-                if best is None or rank < best[0]:
-                    best = (rank, name, v, -(zero / slope), slope)
-        if best is None:
-            return None
-        _, name, v, value, slope = best
-        del polys[name]
-        pending.remove(v)
-        polys = {k: _primitive(ring, field.subs(p, {v: value}), set(local), slope) for k, p in polys.items()}
-        solved = [(w, field.subs(e, {v: value})) for w, e in solved]
-        solved.append((v, value))
-    equations = []
-    for unknown, poly in zip(keep, polys.values(), strict=True):
-        equations.append(Equation(unknown, poly, _isolate(ring, poly, unknown)))
-    return equations, solved
-
-
-def _primitive(ring: Ring, value: Fraction, variables: set[int], slope: Fraction) -> Fraction:
-    """Numerator without the factors that elimination brought in (contents and powers of the slope)."""
-    field = ring.field
-    _, spurious = slope.num.factor()
-    known = {str(f) for f, _ in spurious}
-    _, factors = value.num.factor()
-    total = field.one
-    for factor, multiplicity in factors:
-        piece = Fraction(field, factor, field.one.num)
-        if len(factor.monoms()) == 1 or str(factor) in known or not any(factor.degrees()[v] for v in variables):
-            continue
-        for _ in range(int(multiplicity)):
-            total = total * piece
-    return total
-
-
-def _isolate(ring: Ring, poly: Fraction, unknown: int) -> Fraction | None:
-    """``unknown = value``, in the shorter of two ways: solved for the unknown, or as kappa = lambda + kappa f T."""
-    field = ring.field
-    options: list[Fraction] = []
-    if poly.num.degrees()[unknown] == 1:
-        zero = field.subs(poly, {unknown: field.zero})
-        options.append(-(zero / (field.subs(poly, {unknown: field.one}) - zero)))
-    lone = tuple(1 if k == unknown else 0 for k in range(len(poly.num.degrees())))
-    coefficients = dict(zip((tuple(int(x) for x in m) for m in poly.num.monoms()), poly.num.coeffs(), strict=True))
-    if lone in coefficients:
-        options.append(field.generator(unknown) - poly / field.integer(int(coefficients[lone])))
-    return min(options, key=_length, default=None)

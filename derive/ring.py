@@ -321,8 +321,9 @@ class Ring:
         flipped = self.transpose(word)
         if flipped is not None and word_key(flipped) < word_key(word):
             word = flipped
-        if len(word) == 2 and all(isinstance(f, Letter) and f.is_signal for f in word):
-            return self._product(word[0].matrix, word[1].matrix)
+        ends = [f.matrix for f in word if isinstance(f, Letter) and isinstance(f.matrix, Signal)]
+        if len(word) == 2 and len(ends) == 2:
+            return self._product(*ends)
         meaning = Trace(self.word_to_sympy(word, word[0].rows))
         generator = self.unknown(meaning)
         self.forms[self.field.position(meaning)] = word

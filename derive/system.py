@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from sympy import Eq, Expr, Symbol, srepr
 
-from .field import Fraction
 from .reduce import Reduced
 from .ring import Ring
+from .spelling import length
 
 __all__ = ["System", "to_system"]
 
@@ -112,7 +112,7 @@ def to_system(
             shorter = value
             for v in reversed(list(inline)):
                 shorter = numbers.subs(shorter, {v: inline[v]})
-            if shorter and _monomials(shorter) <= _SHORT:
+            if shorter and length(shorter) <= _SHORT:
                 value, residual = shorter, numbers.generator(e.unknown) - shorter
         right[e.unknown] = value
         residuals[e.unknown] = residual
@@ -145,13 +145,9 @@ def to_system(
     return System(
         tuple(renamed[numbers.meaning(v)] for v in core),
         tuple(show(numbers.to_sympy(residuals[v])) for v in core),
-        tuple(None if right[v] is None else show(numbers.to_sympy(right[v])) for v in core),
+        tuple(None if f is None else show(numbers.to_sympy(f)) for f in (right[v] for v in core)),
         tuple((renamed[s], show(numbers.to_sympy(e))) for s, e in listed),
         {key: show(value) for key, value in values.items()},
         origin,
         renamed,
     )
-
-
-def _monomials(value: Fraction) -> int:
-    return sum(len(f.monoms()) for poly in (value.num, value.den) for f, _ in poly.factor()[1])

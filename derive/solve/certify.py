@@ -243,7 +243,7 @@ def _attempt(
     with kind.context():
         images = origin_values(system, proven, numbers)
         for k, name in enumerate(names):
-            if not _overlap_inside(images[name], wide[k]):
+            if wide is None or not _overlap_inside(images[name], wide[k]):
                 raise CertificationError(_WRONG_BRANCH)
         values = finish(system, dict(zip(names, tight, strict=True)), numbers.env, numbers)
     return values
@@ -267,7 +267,7 @@ def prove_component(
 
     ring, regime = derivation.ring, derivation.problem.regime
     batch = Batch(derivation, binding, xp)
-    names = [u.name for u in component.unknowns]
+    names = [u.name or "" for u in component.unknowns]
     if tau is None:
         solved = solve_component(ring, regime, component, batch.numbers, 1, batch.boundary)
         if solved.status[0] != 0:
@@ -313,7 +313,7 @@ def prove_component(
             )
         if not _branch_proven(ring, equation, numbers, component, tight):
             raise CertificationError(_WRONG_BRANCH)
-        return {Symbol(n): t for n, t in zip(names, tight, strict=True) if n is not None}
+        return {Symbol(n): t for n, t in zip(names, tight, strict=True) if n}
 
 
 def _complex_parameters(binding: Binding) -> bool:

@@ -42,20 +42,20 @@ __all__ = ["Batch", "Solution", "evaluate_batch", "namespace"]
 def namespace(device: str) -> Any:
     """The array namespace of a device name."""
     if device == "cpu":
-        import array_api_compat.numpy as xp
+        import array_api_compat.numpy
 
-        return xp
+        return array_api_compat.numpy
     if device == "gpu":
         try:
             import cupy
 
             cupy.cuda.runtime.getDeviceCount()
-            import array_api_compat.cupy as xp
+            import array_api_compat.cupy
         except Exception as error:
             raise ParameterError(
                 "device='gpu' needs CuPy and a CUDA device; install the extra resolvent[gpu] or use device='cpu'"
             ) from error
-        return xp
+        return array_api_compat.cupy
     raise ParameterError(f"device must be 'cpu' or 'gpu', got {device!r}")
 
 
