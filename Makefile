@@ -28,13 +28,13 @@ demo: .venv/.installed
 	  run derive plot $$name --overlay-simulation -o $(DEMO)/$$name.png; \
 	done
 
-test: .venv/.installed-test lint
+test: .venv/.installed-test lint types
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
 
-# not part of `make test`: SymPy's own annotations make it advice rather than a verdict
+# types of SymPy, flint and mpmath are not followed: their annotations contradict their documented use
 types: .venv/.installed-test
 	$(BIN)/mypy
 

@@ -22,7 +22,8 @@ _HOME = {
     "symbols": ("Deterministic", "Gaussian", "Signal", "Wigner", "dimensions"),
     "laws": ("atomic", "density", "joint"),
     "limits": ("deterministic_equivalent", "limit"),
-    "result": ("DeterministicEquivalent", "Evaluation", "Limit"),
+    "equivalent": ("DeterministicEquivalent",),
+    "result": ("Evaluation", "Limit"),
     "steps": ("Step",),
     "system": ("System",),
     "solve.status": ("Status",),
@@ -33,10 +34,11 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE)
 
 if TYPE_CHECKING:
+    from .equivalent import DeterministicEquivalent  # noqa: F401
     from .errors import *  # noqa: F403
     from .laws import atomic, density, joint  # noqa: F401
     from .limits import deterministic_equivalent, limit  # noqa: F401
-    from .result import DeterministicEquivalent, Evaluation, Limit  # noqa: F401
+    from .result import Evaluation, Limit  # noqa: F401
     from .solve.certify import Certificate  # noqa: F401
     from .solve.status import Status  # noqa: F401
     from .steps import Step  # noqa: F401

@@ -7,9 +7,10 @@ from typing import Any
 
 from sympy import Basic, MatrixExpr
 
+from .equivalent import DeterministicEquivalent
 from .errors import ParameterError
 from .pipeline import Problem, derive_matrix, derive_scalars, read_problem
-from .result import DeterministicEquivalent, Limit
+from .result import Limit
 
 __all__ = ["deterministic_equivalent", "limit"]
 

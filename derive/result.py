@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sympy import Eq, Expr, MatrixExpr, Poly, Symbol
+from sympy import Eq, Expr, Poly, Symbol
 
 from .bind import Binding, bind
 from .curve import algebraic_curve
@@ -21,7 +21,7 @@ from .steps import Step, derivation_steps
 from .symbols import MatrixLetter
 from .system import System
 
-__all__ = ["DeterministicEquivalent", "Evaluation", "Limit"]
+__all__ = ["Evaluation", "Limit"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,17 @@ class Evaluation:
 
     ``value`` (a dict for several quantities), ``status`` (0 converged, see :class:`derive.Status`), ``error`` (an
     estimate of the relative error of the unknowns, absolute error of the value with ``digits``) and ``unknowns``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sympy import Identity, Symbol, Trace
+    >>> from derive import Wigner, dimensions, limit
+    >>> n, z = dimensions("n"), Symbol("z")
+    >>> law = limit(Trace((Wigner("W", n, variance=1/n) - z*Identity(n)).I)/n)
+    >>> result = law.evaluate({z: np.array([2.5, 1.0])}, full_output=True)
+    >>> result.status.tolist(), result.value.real.round(12).tolist()
+    ([0, 1], [-0.5, nan])
     """
 
     value: Any
@@ -51,6 +62,20 @@ class Limit:
         The derivation, stage by stage.
     parameters : tuple of Symbol
         What :meth:`evaluate` needs.
+
+    Examples
+    --------
+    >>> from sympy import Identity, Symbol, Trace
+    >>> from derive import Wigner, dimensions, limit
+    >>> n, z = dimensions("n"), Symbol("z")
+    >>> law = limit(Trace((Wigner("W", n, variance=1/n) - z*Identity(n)).I)/n)
+    >>> law
+    Limit(
+      g = -1/(g + z)
+      limit = g
+    )
+    >>> [step.title for step in law.steps][:3]
+    ['Linear pencil', 'Pairing of the noise', 'Dyson equation']
     """
 
     def __init__(self, derivation: Derivation, single: bool, system: System | None = None):
@@ -61,31 +86,38 @@ class Limit:
     # -- what was asked -------------------------------------------------------------------------------------------
     @property
     def quantities(self) -> Mapping[str, Expr]:
+        """What was asked, as it was written: name -> expression (``value`` when there was one)."""
         return self.derivation.quantities
 
     @property
     def regime(self) -> dict[Symbol, Expr]:
+        """How the dimensions grow: dimension -> multiple of :attr:`base`."""
         ratios = self.derivation.problem.regime
         return {d: r * ratios.base for d, r in ratios.ratios.items() if d != ratios.base}
 
     @property
     def base(self) -> Symbol:
+        """The dimension that the regime leaves free."""
         return self.derivation.problem.regime.base
 
     @property
     def dims(self) -> tuple[Symbol, ...]:
+        """All dimensions, the base first."""
         return tuple(self.derivation.problem.regime.ratios)
 
     @property
     def letters(self) -> tuple[MatrixLetter, ...]:
+        """All named matrices and signals that occur."""
         return self.derivation.problem.letters
 
     @property
     def inner(self) -> dict[tuple[MatrixLetter, MatrixLetter], Expr]:
+        """Declared inner products of signals."""
         return dict(self.derivation.problem.declared)
 
     @property
     def commuting(self) -> tuple[tuple[MatrixLetter, ...], ...]:
+        """Declared commuting families of deterministic matrices."""
         return self.derivation.problem.commuting
 
     # -- what was derived -----------------------------------------------------------------------------------------
@@ -96,19 +128,23 @@ class Limit:
 
     @property
     def equations(self) -> list[Eq]:
+        """The fixed-point equations of the reduced system, then the definitions they use."""
         return [*self.system.equations, *self.definitions]
 
     @property
     def definitions(self) -> list[Eq]:
+        """Explicit definitions that the equations or the value use, in the order in which they can be computed."""
         return [Eq(symbol, expr, evaluate=False) for symbol, expr in self.system.definitions]
 
     @property
     def value(self) -> Any:
+        """The limit in terms of the unknowns and parameters (a dict when several quantities were asked for)."""
         values = self.system.values
         return next(iter(values.values())) if self._single else dict(values)
 
     @property
     def unknowns(self) -> tuple[Symbol, ...]:
+        """The fixed-point unknowns."""
         return self.system.unknowns
 
     @cached_property
@@ -149,6 +185,7 @@ class Limit:
 
     @property
     def parameters(self) -> tuple[Symbol, ...]:
+        """The symbols that evaluation needs a number for."""
         return self._known[0]
 
     def curve(self) -> Poly | None:
@@ -175,13 +212,33 @@ class Limit:
         return algebraic_curve(self.system, self.parameters, self)
 
     def latex(self) -> str:
-        """A complete theorem statement in LaTeX: setting, assumptions, equations, value."""
+        """A complete theorem statement in LaTeX: setting, assumptions, equations, value, which solution.
+
+        Examples
+        --------
+        >>> from sympy import Identity, Symbol, Trace
+        >>> from derive import Wigner, dimensions, limit
+        >>> n, z = dimensions("n"), Symbol("z")
+        >>> law = limit(Trace((Wigner("W", n, variance=1/n) - z*Identity(n)).I)/n)
+        >>> "independent centred" in law.latex()
+        True
+        """
         from .latex import theorem_latex
 
         return theorem_latex(self)
 
     def document(self, title: str | None = None, steps: bool = True) -> str:
-        """A LaTeX document that compiles: the theorem and its derivation."""
+        """A LaTeX document that compiles with pdflatex: the theorem and, with ``steps``, its derivation.
+
+        Examples
+        --------
+        >>> from sympy import Identity, Symbol, Trace
+        >>> from derive import Wigner, dimensions, limit
+        >>> n, z = dimensions("n"), Symbol("z")
+        >>> law = limit(Trace((Wigner("W", n, variance=1/n) - z*Identity(n)).I)/n)
+        >>> law.document(title="The semicircle law").startswith(r"\\documentclass")
+        True
+        """
         from .latex import document_latex
 
         return document_latex(self, title=title, steps=steps)
@@ -384,50 +441,3 @@ class Limit:
         if system.unknowns != self.derivation.system.unknowns:
             raise ParameterError("a changed system must have the unknowns of the derived one")
         return Limit(self.derivation, self._single, system)
-
-
-class DeterministicEquivalent(Limit):
-    """The deterministic matrix ``Q-bar`` that replaces a random one in traces and bilinear forms."""
-
-    def __init__(self, derivation: Derivation):
-        super().__init__(derivation, False)
-
-    @cached_property
-    def matrix(self) -> MatrixExpr:
-        """The equivalent as an ordered SymPy expression in the deterministic matrices and the unknowns."""
-        return self.derivation.matrix
-
-    @property
-    def value(self) -> MatrixExpr:
-        return self.matrix
-
-    def __repr__(self) -> str:
-        lines = [f"{e.lhs} = {e.rhs}" for e in self.equations]
-        return "DeterministicEquivalent(\n  " + "\n  ".join([*lines, f"matrix = {self.matrix}"]) + "\n)"
-
-    def evaluate(
-        self,
-        params: Mapping | None = None,
-        *,
-        device: str = "cpu",
-        digits: int | None = None,
-        full_output: bool = False,
-    ) -> Any:
-        """The equivalent as a small array, when the deterministic matrices are given as small arrays.
-
-        A multiple of the identity comes back as a 1 x 1 array. One parameter point, double precision.
-        """
-        from .solve.evaluate import evaluate_matrix
-
-        if digits is not None or device != "cpu":
-            raise ParameterError(
-                "a deterministic equivalent is evaluated in double precision on the CPU; take a trace for digits"
-            )
-        binding = self.bind(params or {})
-        if binding.shape != ():
-            raise ParameterError("a deterministic equivalent is evaluated at one parameter point")
-        matrix, status = evaluate_matrix(self.derivation, self.matrix, binding)
-        result = Evaluation(matrix, status, None, {})
-        if not full_output:
-            self._complain(result, binding)
-        return result if full_output else matrix

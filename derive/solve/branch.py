@@ -26,6 +26,7 @@ __all__ = ["BranchSolution", "solve_component"]
 
 # a point is lifted from the axis by these heights in turn; the end of the path is the axis itself
 _HEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+_LOW = 2e-5
 _STRICT = 1e-3
 _ZERO = 1e-10
 
@@ -112,7 +113,8 @@ def _newton(equation: MatrixEquation, tau: list[Any], y: Any, steps: int) -> tup
         residual = [b - a for a, b in zip(tau, equation.traces(G), strict=True)]
         delta = solve_small(equation.algebra.kind, equation.derivative(G), residual)
         tau = [a + d for a, d in zip(tau, delta, strict=True)]
-        last = xp.asarray(sum(abs(d) for d in delta) / (sum(abs(a) for a in tau) + 1e-300))
+        # unknowns that vanish at the solution are judged in units of what they could have been
+        last = xp.asarray(sum(abs(d) for d in delta) / (sum(abs(a) for a in tau) + 1e-13 * equation.unit + 1e-300))
         if bool(xp.all(last < 1e-15)):
             break
     return tau, last
@@ -131,6 +133,7 @@ def _blend(xp: Any, mask: Any, new: Sequence[Any], old: Sequence[Any]) -> list[A
 def _solve_strict(equation: MatrixEquation, count: int) -> tuple[list[Any], Any]:
     xp = equation.algebra.kind.xp
     tau = equation.phi([0.0] * equation.count, 1.0)
+    equation.unit = sum(abs(t) for t in tau)
     best, done = tau, xp.zeros(count, dtype=xp.bool)
     for steps in (6, 60, 600, 6000):
         tau = _average(equation, tau, None, steps)
@@ -172,11 +175,13 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
     xp, count, blocks = equation.algebra.kind.xp, len(boundary), equation.size
     asked = xp.asarray(boundary)
     tau = equation.phi([0.0] * equation.count, 1.0)
+    equation.unit = sum(abs(t) for t in tau)
     best: list[Any] = [xp.full(count, xp.nan, dtype=xp.complex128) for _ in tau]
     status = xp.full(count, int(Status.NOT_CONVERGED))
     fixed = _rotated(equation, equation.fixed)
     low, high, size = hermitian_range(equation.algebra, fixed, blocks, count, relative=True)
     real = (high <= _ZERO * size) & (low >= -_ZERO * size)
+    steepness = xp.zeros(count)
     for k, y in enumerate(_HEIGHTS):
         for steps in (40 if k == 0 else 4, 200):
             tau = _average(equation, tau, y, steps)
@@ -186,6 +191,8 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
             tau = _blend(xp, good, trial, tau)
             if bool(xp.all(good)):
                 break
+        if y < _LOW:
+            steepness = xp.where(good, low / y**0.5, steepness)
         ground, error = _newton(equation, tau, None, 12)
         accepted, positive = _accepted(equation, ground, count)
         new = (error < 1e-10) & accepted & (status == int(Status.NOT_CONVERGED))
@@ -198,7 +205,7 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
     else:
         # the landing can be singular (a family of solutions on the axis); Re G that does not vanish with y decides
         lost = status == int(Status.NOT_CONVERGED)
-        status = xp.where(lost & good & real & ~asked & (low > y**0.5), int(Status.INSIDE_BULK), status)
+        status = xp.where(lost & real & ~asked & (steepness > 1), int(Status.INSIDE_BULK), status)
     return best, status
 
 

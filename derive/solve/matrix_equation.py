@@ -124,6 +124,8 @@ class MatrixEquation:
         self._order: Sequence[tuple[int, int]] = [(k, k) for k in range(self.size)]
         self._ground: Sequence[tuple[int, int]] | None = None
         self.shift: Mapping[tuple[int, int], Any] = {}
+        # the size that the unknowns have far from the axis, set by whoever solves
+        self.unit: Any = 0.0
 
     def rotate(
         self,

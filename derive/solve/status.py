@@ -8,7 +8,14 @@ __all__ = ["Status"]
 
 
 class Status(IntEnum):
-    """Failure is a value; ``message`` says what it means."""
+    """Failure is a value; ``message`` says what it means.
+
+    Examples
+    --------
+    >>> from derive import Status
+    >>> Status(0).name
+    'CONVERGED'
+    """
 
     CONVERGED = 0
     INSIDE_BULK = 1
@@ -19,6 +26,7 @@ class Status(IntEnum):
 
     @property
     def message(self) -> str:
+        """What became of the point, in a sentence."""
         return _MESSAGES[self]
 
 
