@@ -19,7 +19,11 @@ def stieltjes(z: complex, c: float) -> complex:
     low, high = edges(c)
     # a root with its cut on the bulk alone, and ~ z at infinity
     root = cmath.sqrt(z - low) * cmath.sqrt(z - high)
-    return (1 - c - z + root) / (2 * c * z)
+    half = 1 - c - z
+    # the same root in the form in which nothing cancels
+    if (half.conjugate() * root).real >= 0:
+        return (half + root) / (2 * c * z)
+    return 2 / (half - root)
 
 
 def resolvent(c: float, ridge: float) -> float:
