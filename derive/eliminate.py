@@ -124,8 +124,8 @@ def eliminate(ring: Ring, equation: DysonEquation) -> Elimination:
     def identity(i: int) -> Poly:
         return ring.identity(blocks[i].space)
 
-    # K is block triangular in its components; a pivot that links two of them (the -I between the resolvents of Q Q) would
-    # mix what is separate, and every unknown of one with every unknown of the other
+    # K is block triangular in its components; a pivot that links two of them (the -I between the resolvents of Q Q)
+    # would mix what is separate, and every unknown of one with every unknown of the other
     edges = {i: [j for j in growing if (i, j) in K] for i in growing}
     label = {i: k for k, members in enumerate(components(growing, edges)) for i in members}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,10 @@ class Evaluation:
     status: Any
     error: Any
     unknowns: Mapping[Symbol, Any]
+
+    def __iter__(self) -> Iterator[Any]:
+        """``value, status, error = law.evaluate(..., full_output=True)``"""
+        yield from (self.value, self.status, self.error)
 
 
 class Limit:
@@ -406,7 +410,8 @@ class Limit:
         Returns
         -------
         Certificate
-            ``.value`` a python-flint ball (a dict for several quantities), ``.mid`` and ``.rad`` decimal strings.
+            ``.value`` a python-flint ball (a dict for several quantities), ``.midpoint`` and ``.radius`` decimal
+            strings.
 
         Raises
         ------
@@ -419,7 +424,7 @@ class Limit:
         >>> from derive import Wigner, dimensions, limit
         >>> n, z = dimensions("n"), Symbol("z")
         >>> law = limit(Trace((Wigner("W", n, variance=1/n) - z*Identity(n)).I)/n, {})
-        >>> law.certify({z: "5/2"}, digits=20).mid
+        >>> law.certify({z: "5/2"}, digits=20).midpoint
         '-0.50000000000000000000'
         """
         from .solve.certify import certify

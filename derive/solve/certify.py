@@ -26,6 +26,7 @@ from ..bind import Binding
 from ..errors import CertificationError
 from ..lower.balls import BallKind
 from ..lower.digits import MpKind
+from ..numbers import exact
 from ..pipeline import Derivation
 from ..ring import Ring
 from ..system import System
@@ -50,32 +51,78 @@ _WRONG_BRANCH = (
 
 @dataclass(frozen=True)
 class Certificate:
-    """Balls proven to contain the values of the limit.
+    """Balls proven to contain the values of the limit; with a single quantity it can be used like the ball itself.
 
-    ``value`` is a python-flint ball (a dict of them for several quantities), ``mid`` and ``rad`` decimal strings with
-    ``mid +- rad`` an enclosure as printed; ``statement`` says what was proven.
+    Attributes
+    ----------
+    value : arb or acb, or a dict of them
+        python-flint balls.
+    midpoint, radius : str, or a dict of them
+        Decimal strings; ``midpoint +- radius`` is an enclosure as printed, the rounding of the midpoint included.
+    statement : str
+        What was proven.
+
+    Examples
+    --------
+    >>> from sympy import Identity, Symbol, Trace
+    >>> from derive import Wigner, dimensions, limit
+    >>> n, z = dimensions("n"), Symbol("z")
+    >>> law = limit(Trace((Wigner("W", n, variance=1/n) - z*Identity(n)).I)/n)
+    >>> ball = law.certify({z: "5/2"}, digits=20)
+    >>> ball.midpoint, float(ball), ball.contains("-0.5")
+    ('-0.50000000000000000000', -0.5, True)
     """
 
     balls: Mapping[str, Any]
     digits: int
     statement: str
 
-    @property
-    def value(self) -> Any:
-        return next(iter(self.balls.values())) if list(self.balls) == ["value"] else dict(self.balls)
+    def _single(self, out: dict[str, Any]) -> Any:
+        return out["value"] if list(out) == ["value"] else out
 
     @property
-    def mid(self) -> Any:
+    def value(self) -> Any:
+        """The ball, or a dict of balls."""
+        return self._single(dict(self.balls))
+
+    @property
+    def midpoint(self) -> Any:
         """The midpoint, rounded to ``digits`` significant digits."""
         return self._single({k: decimal(v, self.digits) for k, v in self.balls.items()})
 
     @property
-    def rad(self) -> Any:
-        """A radius that covers the ball and the rounding of ``mid``: ``mid +- rad`` is an enclosure as printed."""
+    def radius(self) -> Any:
+        """A radius that covers the ball and the rounding of the midpoint."""
         return self._single({k: printed_radius(v, self.digits) for k, v in self.balls.items()})
 
-    def _single(self, out: dict[str, str]) -> Any:
-        return out["value"] if list(out) == ["value"] else out
+    def mid(self) -> Any:
+        """The exact midpoint, a ball of radius zero."""
+        return self._single({k: _mid(v) for k, v in self.balls.items()})
+
+    def rad(self) -> Any:
+        """The radius, a ball of radius zero."""
+        return self._single({k: radius(v) for k, v in self.balls.items()})
+
+    def contains(self, number: Any) -> bool:
+        """Whether the ball of a single quantity contains a number (a decimal string, a rational, a ball)."""
+        ball = acb(self._only())
+        if isinstance(number, arb | acb):
+            return bool(ball.contains(acb(number)))
+        kind = BallKind(int(self.digits * 3.4) + 128)
+        with kind.context():
+            # a rational such as 1/3 is a ball itself, far smaller than the one that was proven
+            return bool(ball.overlaps(acb(kind.number(exact(number, "number")))))
+
+    def _only(self) -> Any:
+        if len(self.balls) != 1:
+            raise CertificationError(f"several quantities were certified ({', '.join(self.balls)}); take one of .value")
+        return next(iter(self.balls.values()))
+
+    def __float__(self) -> float:
+        return float(acb(self._only()).real.mid())
+
+    def __complex__(self) -> complex:
+        return complex(float(acb(self._only()).real.mid()), float(acb(self._only()).imag.mid()))
 
     def __str__(self) -> str:
         lines = [f"{k} = {decimal(v, self.digits)} +/- {printed_radius(v, self.digits)}" for k, v in self.balls.items()]
@@ -113,8 +160,8 @@ def to_ball(value: Any) -> Any:
     if isinstance(value, mpmath.mpc):
         return acb(to_ball(value.real), to_ball(value.imag))
     sign, mantissa, exponent, _ = value._mpf_
-    exact = arb(fmpz(int(mantissa))) * arb(2) ** int(exponent)
-    return -exact if sign else exact
+    size = arb(fmpz(int(mantissa))) * arb(2) ** int(exponent)
+    return -size if sign else size
 
 
 def widen(ball: Any, r: arb) -> Any:

@@ -234,14 +234,15 @@ def _finished(
     """Values on the host, NaN where there is no limit."""
     with numbers.algebra.kind.context():
         values = finish(system, unknowns, numbers.env, numbers)
-    out = {k: _real_where_possible(_column(v, count)) for k, v in values.items()}
+    out = {k: _column(v, count) for k, v in values.items()}
     for v in out.values():
         status = np.where((status == 0) & ~np.isfinite(v), int(Status.INDETERMINATE), status)
     bad = status != 0
     if bad.any():
         out = {k: np.where(bad, np.nan, v) for k, v in out.items()}
     return Solution(
-        out,
+        # masked first: the complex value of a refused point must not make the others complex
+        {k: _real_where_possible(v) for k, v in out.items()},
         {u: _real_where_possible(_column(v, count)) for u, v in unknowns.items()},
         status,
         np.where(bad, np.nan, _column(error, count).real),
