@@ -31,7 +31,7 @@ def letters_of(exprs: Iterable[Basic]) -> tuple[MatrixLetter, ...]:
 def check_names(letters: Iterable[MatrixLetter]) -> None:
     """One name has one definition."""
     seen: dict[str, MatrixLetter] = {}
-    for letter in sorted(letters, key=str):
+    for letter in sorted(letters, key=_describe):
         other = seen.setdefault(letter.name, letter)
         if other != letter:
             raise ResolventError(

@@ -31,7 +31,7 @@ from ..pipeline import Derivation
 from ..ring import Ring
 from ..system import System
 from .branch import solve_component
-from .component import Component, components_of
+from .component import Component, Unknown, components_of
 from .digits import as_mp, evaluate_digits, numbers_at, origin_values, refine_component
 from .evaluate import Batch, evaluate_batch, finish, reduced_jacobian
 from .hermitian import definiteness, hermitian_part, is_definite
@@ -372,7 +372,8 @@ def _branch_proven(
 ) -> bool:
     """Some rotation makes A0 accretive and shows Re G > 0, or Re G = 0 and rising."""
     kind = numbers.algebra.kind
-    real = all(isinstance(t, arb) for t in tau)
+    exact_tau = [_real_trace(u, t) for u, t in zip(component.unknowns, tau, strict=True)]
+    real = all(isinstance(t, arb) for t in exact_tau)
     for rotation in rotations(ring, component):
         for p in multipliers(rotation, numbers):
             weights = [acb(x) for x in p]
@@ -390,7 +391,7 @@ def _branch_proven(
                 continue
             # A0 is exactly anti-Hermitian and the solution real: Re G = 0, so look at its growth with the lift
             equation.rotate([(i, s) for i, s in enumerate(rotation.order)], weights)
-            G = equation.inverse(K)
+            G = equation.inverse(equation.K(exact_tau))
             slope = equation.derivative(G)
             n = len(tau)
             rows = [[(kind.one if i == j else kind.zero) - slope[i][j] for j in range(n)] for i in range(n)]
@@ -400,6 +401,14 @@ def _branch_proven(
             if is_definite(equation, rising):
                 return True
     return False
+
+
+def _real_trace(unknown: Unknown, t: Any) -> Any:
+    """Of a Hermitian pencil, the trace of a diagonal block is real: the adjoint of the solution solves the equation too,
+    lies in the same ball (which is symmetric about the real axis) and there is only one."""
+    if isinstance(t, acb) and unknown.k == unknown.l and unknown.weight is None and t.imag.contains(0):
+        return t.real
+    return t
 
 
 def _rotate(
