@@ -71,16 +71,23 @@ def _fewer_traces(ring: Ring, local: Mapping[int, Fraction]) -> dict[int, Fracti
     field = ring.field
     occurring = set().union(*(e.generators() for e in local.values())) & ring.traces.keys()
     replacement: dict[int, Fraction] = {}
-    for g in occurring:
+    for g in sorted(occurring):
         word = ring.traces[g]
-        last = word[-1]
-        if len(word) < 2 or not isinstance(last, InverseAtom) or last.arg.rows != word[0].rows:
+        start = word[0].rows
+        inverses = [k for k, f in enumerate(word) if isinstance(f, InverseAtom)]
+        if len(word) < 2 or len(inverses) != 1:
             continue
+        # rotate the trace so that the inverse comes last: tr A (A'A + kappa)^-1 A' = tr A'A (A'A + kappa)^-1
+        cut = inverses[0] + 1
+        word = word[cut:] + word[:cut]
+        last = word[-1]
+        assert isinstance(last, InverseAtom)
         if len(last.arg.terms) != 2 or last.arg.terms.get(word[:-1]) != field.one or () not in last.arg.terms:
             continue
         partner = [k for k in occurring if ring.traces[k] == (last,)]
         if partner:
-            replacement[g] = field.one - last.arg.terms[()] * field.generator(partner[0])
+            ratio = field.from_sympy(last.arg.rows.size) / field.from_sympy(start.size)
+            replacement[g] = ratio * (field.one - last.arg.terms[()] * field.generator(partner[0]))
     return {v: field.subs(e, replacement) for v, e in local.items()}
 
 
@@ -102,8 +109,27 @@ def solve_core(
     rest = [v for v in inside if v not in chosen]
     order = topological(rest, {v: [w for w in edges[v] if w in rest] for v in rest})
     assert order is not None
+    definitions = [(v, local[v]) for v in order]
+    if len(chosen) == 1 and not hidden & set(inside):
+        linear = _linear_solution(ring, chosen[0], local[chosen[0]], definitions)
+        if linear is not None:
+            return [], [(chosen[0], linear), *definitions]
     equations = [Equation(v, field.generator(v) - local[v], local[v]) for v in chosen]
-    return equations, [(v, local[v]) for v in order]
+    return equations, definitions
+
+
+def _linear_solution(
+    ring: Ring, unknown: int, value: Fraction, definitions: Sequence[tuple[int, Fraction]]
+) -> Fraction | None:
+    """The solution of ``unknown = value`` if the equation is linear once its definitions are put in."""
+    field = ring.field
+    for v, e in reversed(definitions):
+        value = field.subs(value, {v: e})
+    poly = Fraction(field, (field.generator(unknown) - value).num, field.one.num)
+    if poly.num.degrees()[unknown] != 1:
+        return None
+    zero = field.subs(poly, {unknown: field.zero})
+    return -(zero / (field.subs(poly, {unknown: field.one}) - zero))
 
 
 def _eliminate_linear(
@@ -149,10 +175,12 @@ def _primitive(ring: Ring, value: Fraction, variables: set[int], slope: Fraction
     _, spurious = slope.num.factor()
     known = {str(f) for f, _ in spurious}
     _, factors = value.num.factor()
+    # an unknown may be left inside traces only, as in 1 = f tr Sigma (Sigma + kappa)^-1
+    relevant = variables | ring.traces.keys()
     total = field.one
     for factor, multiplicity in factors:
         piece = Fraction(field, factor, field.one.num)
-        if len(factor.monoms()) == 1 or str(factor) in known or not any(factor.degrees()[v] for v in variables):
+        if len(factor.monoms()) == 1 or str(factor) in known or not any(factor.degrees()[v] for v in relevant):
             continue
         for _ in range(int(multiplicity)):
             total = total * piece

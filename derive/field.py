@@ -228,7 +228,8 @@ class Field:
         factors = []
         for poly, power in ((frac.num, 1), (frac.den, -1)):
             for expr, multiplicity, poly_terms in self._factored(poly):
-                if expr.is_Add and _starts_negative(poly_terms):
+                # a power of an opaque root can be a sum without terms of its own: sqrt(1 + a)**2
+                if poly_terms and expr.is_Add and _starts_negative(poly_terms):
                     expr = -expr
                     if multiplicity % 2:
                         sign = -sign

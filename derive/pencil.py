@@ -95,6 +95,20 @@ def is_deterministic(node: Node) -> bool:
     return is_deterministic(node.arg)
 
 
+def _touched(value: Value) -> bool:
+    """A random matrix cannot be applied directly: a coefficient is random already, or the input would be."""
+    return any(not isinstance(s, int) or c.random for s, c in value.items())
+
+
+def _starts_random(node: Node) -> bool:
+    """The factor that is applied first is a random matrix."""
+    if isinstance(node, Prod):
+        return _starts_random(node.factors[-1])
+    if isinstance(node, Sum):
+        return any(_starts_random(t) for t in node.terms)
+    return isinstance(node, Letter) and node.is_random
+
+
 class _Builder:
     def __init__(self, ring: Ring):
         self.ring = ring
@@ -171,6 +185,27 @@ class _Builder:
             self._close(index, self._add(self._single(index), self._minus(value)))
         return self._memo[key]
 
+    def _named(self, value: Value, space: Space, meaning: Node) -> Value:
+        """The value under a name; a deterministic factor in front of it stays outside: ``S v`` with ``v = Z' w``.
+
+        So ``Z S Z' w`` becomes ``Z S v``, whose noise mirrors that of v up to S; naming ``S Z' w`` would hide that.
+        """
+        lefts = {t.left.key: t.left for c in value.values() for t in c.random}
+        plain = all(isinstance(s, int) and not c.fixed for s, c in value.items())
+        if plain and len(lefts) == 1:
+            (left,) = lefts.values()
+            if left.scalar() is None:
+                one = self.ring.identity(left.cols)
+                inner: Value = {
+                    s: Coefficient(
+                        self.ring.zero(left.cols, c.fixed.cols),
+                        tuple(RandomTerm(one, t.matrix, t.right) for t in c.random),
+                    )
+                    for s, c in value.items()
+                }
+                return self._left(left, self._single(self._name(inner, left.cols, "named", meaning)))
+        return self._single(self._name(value, space, "named", meaning))
+
     # -- instructions ---------------------------------------------------------------------------------------------
     def apply(self, node: Node, value: Value) -> Value:
         if not value:
@@ -180,6 +215,9 @@ class _Builder:
         if isinstance(node, Eye):
             return self._left(self.ring.identity(node.rows, self.ring.field.from_sympy(node.coeff)), value)
         if isinstance(node, Sum):
+            if _touched(value) and any(_starts_random(t) for t in node.terms):
+                # one term needs the value named: name it for all, so that A + Z acts on the same vector
+                value = self._named(value, node.cols, node)
             total: Value = {}
             for term in node.terms:
                 total = self._add(total, self.apply(term, value))
@@ -194,9 +232,8 @@ class _Builder:
 
     def _letter(self, letter: Letter, value: Value) -> Value:
         if letter.is_random:
-            touched = any(not isinstance(s, int) or c.random for s, c in value.items())
-            if touched:
-                value = self._single(self._name(value, letter.cols, "named", letter))
+            if _touched(value):
+                value = self._named(value, letter.cols, letter)
             identity = self.ring.identity(letter.rows)
             zero = self.ring.zero
             return {

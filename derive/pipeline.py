@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Basic, Expr, MatAdd, MatMul, MatrixExpr, Symbol, sympify
+from sympy import Basic, Expr, MatAdd, MatMul, MatrixExpr, Symbol, ZeroMatrix, sympify
 
 from .dyson import DysonEquation, dyson_equation
 from .eliminate import Elimination, eliminate
@@ -79,7 +79,7 @@ class Derivation:
     @property
     def is_matrix(self) -> bool:
         """The quantity is a matrix: its deterministic equivalent was asked for."""
-        return isinstance(next(iter(self.quantities.values())), MatrixExpr) and "_C0" in self.placeholders
+        return not any(name.startswith("_V_") or name in self.quantities for name in self.placeholders)
 
     @cached_property
     def matrix(self) -> MatrixExpr:
@@ -91,6 +91,8 @@ class Derivation:
             coefficient = self.system.values[f"_C{k}"]
             matrix = self.ring.word_to_sympy(word, poly.rows)
             terms.append(matrix if coefficient == 1 else MatMul(coefficient, matrix))
+        if not terms:
+            return ZeroMatrix(poly.rows.label, poly.cols.label)
         total = MatAdd(*terms) if len(terms) > 1 else terms[0]
         names = self.system.names
         hidden = {field.meaning(v): field.to_sympy(e) for v, e in reversed(self.reduced.definitions)}
@@ -228,7 +230,9 @@ def _run(
     equation, merged = merge_equal(ring, paired)
     elimination = eliminate(ring, equation)
     rhs = unreduced(ring, equation, elimination)
-    outputs = tuple(output_poly(ring, equation, elimination, output) for output in pencil.outputs)
+    outputs = tuple(
+        output_poly(ring, equation, elimination, output, low_rank=not placeholders) for output in pencil.outputs
+    )
     values, shown = _values(ring, functionals, outputs, placeholders) if placeholders else _coefficients(ring, *outputs)
     prefer = [t.position for t in equation.taus if t.row == t.col and pencil.blocks[t.row].kind == "inverse"]
     reduced = reduce_system(ring, rhs, values, prefer)

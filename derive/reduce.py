@@ -55,19 +55,23 @@ def _word(ring: Ring, word: Word) -> Poly:
     return Poly(word[0].rows, word[-1].cols, {word: ring.field.one})
 
 
-def output_poly(ring: Ring, equation: DysonEquation, elimination: Elimination, output: Output) -> Poly:
-    """The deterministic equivalent of one output of the pencil: ``sum c_i G_ij b_j + direct``."""
+def output_poly(
+    ring: Ring, equation: DysonEquation, elimination: Elimination, output: Output, low_rank: bool = False
+) -> Poly:
+    """The deterministic equivalent of one output of the pencil: ``sum c_i G_ij b_j + direct``.
+
+    Low-rank terms do not change a normalised trace and are left out, unless ``low_rank`` asks for the matrix itself.
+    """
     total = output.direct
-    finite = output.direct.rows.finite
+    whole = low_rank or output.direct.rows.finite
     for i, left in output.coefficients.items():
         for j, inputs in enumerate(equation.pencil.inputs):
             if output.input not in inputs:
                 continue
             block: Poly | None
-            if finite:
+            if whole:
                 block = block_of_inverse(ring, equation, elimination, i, j)
             else:
-                # a low-rank term does not change a normalised trace
                 block = elimination.bulk.get((i, j))
             if block is None or not block:
                 continue

@@ -47,24 +47,29 @@ def solve_component(
     ``boundary`` marks points where the boundary value (imaginary part +0) was asked for.
     """
     status = np.full(count, int(Status.NOT_CONVERGED))
-    names = [u.name for u in component.unknowns]
-    tau = {name: np.full(count, np.nan, dtype=complex) for name in names if name is not None}
+    tau = {u.name: np.full(count, np.nan, dtype=complex) for u in component.unknowns if u.name is not None}
 
-    def store(index: np.ndarray, values: Sequence[Any], state: Any) -> None:
-        for name, value in zip(names, values, strict=True):
-            if name is not None:
-                tau[name][index] = to_host(value)
+    def store(solved: Component, index: np.ndarray, values: Sequence[Any], state: Any) -> None:
+        for unknown, value in zip(solved.unknowns, values, strict=True):
+            if unknown.name is not None:
+                tau[unknown.name][index] = to_host(value)
         status[index] = to_host(state)
 
     pending = np.arange(count)
-    for strict in (True, False):
-        for index, p, order in _groups(ring, component, make, pending, strict):
-            equation = MatrixEquation(make(index), component, regime)
-            equation.rotate([(i, s) for i, s in enumerate(order)], p)
-            store(index, *_solve(equation, strict, boundary[index]))
-            pending = np.setdiff1d(pending, index)
+    # the balanced form first: a row multiplied by a singular matrix may fail where the plain form does not
+    for form in (component.balanced, component):
+        if form is None:
+            continue
+        for strict in (True, False):
+            untried = pending
+            for index, p, order in _groups(ring, form, make, untried, strict):
+                equation = MatrixEquation(make(index), form, regime)
+                equation.rotate([(i, s) for i, s in enumerate(order)], p)
+                store(form, index, *_solve(equation, strict, boundary[index]))
+                settled = index if form is component else index[status[index] != int(Status.NOT_CONVERGED)]
+                pending = np.setdiff1d(pending, settled)
     if len(pending):
-        store(pending, *_solve_hermitised(ring, regime, component, make(pending), len(pending)))
+        store(component, pending, *_solve_hermitised(ring, regime, component, make(pending), len(pending)))
     return BranchSolution(tau, status)
 
 

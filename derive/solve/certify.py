@@ -23,7 +23,7 @@ from flint import acb, arb, ctx, fmpz
 from sympy import Symbol
 
 from ..bind import Binding
-from ..errors import CertificationError
+from ..errors import CertificationError, ParameterError
 from ..lower.balls import BallKind
 from ..lower.digits import MpKind
 from ..numbers import exact
@@ -230,6 +230,8 @@ def certify(
     """See the module's docstring; ``start`` and ``tau`` (double precision) override the solution that is certified."""
     import array_api_compat.numpy as xp
 
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 10000:
+        raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
     if start is None:
         solution = evaluate_batch(derivation, system, binding, xp)
         if solution.status[0] != 0:
@@ -286,7 +288,12 @@ def _attempt(
             raise CertificationError("Krawczyk's test could not prove that the solution is isolated")
     proven: dict[Symbol, Any] = {}
     for component in components_of(derivation.ring, derivation.equation, derivation.elimination):
-        proven |= prove_component(derivation, binding, component, bits, tau)
+        try:
+            proven |= prove_component(derivation, binding, component.balanced or component, bits, tau)
+        except CertificationError:
+            if component.balanced is None:
+                raise
+            proven |= prove_component(derivation, binding, component, bits, tau)
     with kind.context():
         images = origin_values(system, proven, numbers)
         for k, name in enumerate(names):
@@ -352,13 +359,13 @@ def prove_component(
         tight = krawczyk(dyson, centre, kind, size * arb(2) ** (-bits + 8))
         if tight is None:
             raise CertificationError("Krawczyk's test failed on the unreduced equation; the point may be at an edge")
-        if next(rotations(ring, component), None) is None:
+        accretive, proven = _branch_proven(ring, equation, numbers, component, tight)
+        if not accretive:
             raise CertificationError(
-                "the expression that is inverted is not self-adjoint (nor made of self-adjoint parts), and its "
-                "invertibility was "
-                "followed in double precision only; the branch cannot be certified"
+                "no form of the equation was found in which positivity proves the branch (this happens when the matrix "
+                "that is inverted is not self-adjoint); the limit was followed in double precision, but not certified"
             )
-        if not _branch_proven(ring, equation, numbers, component, tight):
+        if not proven:
             raise CertificationError(_WRONG_BRANCH)
         return {Symbol(n): t for n, t in zip(names, tight, strict=True) if n}
 
@@ -369,8 +376,9 @@ def _complex_parameters(binding: Binding) -> bool:
 
 def _branch_proven(
     ring: Ring, equation: MatrixEquation, numbers: Numbers, component: Component, tau: Sequence[Any]
-) -> bool:
-    """Some rotation makes A0 accretive and shows Re G > 0, or Re G = 0 and rising."""
+) -> tuple[bool, bool]:
+    """(some rotation makes A0 accretive, and one of them shows Re G > 0, or Re G = 0 and rising)."""
+    accretive = False
     kind = numbers.algebra.kind
     exact_tau = [_real_trace(u, t) for u, t in zip(component.unknowns, tau, strict=True)]
     real = all(isinstance(t, arb) for t in exact_tau)
@@ -384,9 +392,10 @@ def _branch_proven(
                     continue
             elif not definiteness(equation, part)[0]:
                 continue
+            accretive = True
             K = equation.K(list(tau))
             if is_definite(equation, _rotate(equation, rotation.order, weights, K)):
-                return True
+                return True, True
             if part or not real or part is None:
                 continue
             # A0 is exactly anti-Hermitian and the solution real: Re G = 0, so look at its growth with the lift
@@ -399,13 +408,16 @@ def _branch_proven(
             rising = _rotate(equation, rotation.order, weights, equation.slope(lift))
             equation.rotate([(k, k) for k in range(equation.size)], [kind.one] * equation.size)
             if is_definite(equation, rising):
-                return True
-    return False
+                return True, True
+    return accretive, False
 
 
 def _real_trace(unknown: Unknown, t: Any) -> Any:
-    """Of a Hermitian pencil, the trace of a diagonal block is real: the adjoint of the solution solves the equation too,
-    lies in the same ball (which is symmetric about the real axis) and there is only one."""
+    """Of a Hermitian pencil, the trace of a diagonal block is real.
+
+    The adjoint of the solution solves the equation too, lies in the same ball (which is symmetric about the real
+    axis), and there is only one.
+    """
     if isinstance(t, acb) and unknown.k == unknown.l and unknown.weight is None and t.imag.contains(0):
         return t.real
     return t

@@ -60,7 +60,8 @@ class Component:
     """Blocks 0..m-1 with their spaces, the deterministic part, the noise, the unknowns and how they enter eta.
 
     ``pairings`` holds (i, j, unknown, left, right, space, matrix): ``eta[i, j] += variance * size * tau * left right``.
-    ``labels`` are the block numbers in the pencil, ``pivots`` the ones symbolic elimination took.
+    ``labels`` are the block numbers in the pencil, ``pivots`` the ones symbolic elimination took,
+    ``balanced`` the same component with rows multiplied by deterministic matrices (see :func:`balance`).
     """
 
     spaces: tuple[Space, ...]
@@ -70,6 +71,7 @@ class Component:
     pairings: tuple[tuple[int, int, int, Entry, Entry, Space, Letter], ...]
     labels: tuple[int, ...]
     pivots: tuple[tuple[int, int], ...] = ()
+    balanced: Component | None = None
 
 
 def components_of(ring: Ring, equation: DysonEquation, elimination: Elimination) -> list[Component]:
@@ -87,7 +89,7 @@ def components_of(ring: Ring, equation: DysonEquation, elimination: Elimination)
         component = _component(ring, equation, pencil, members)
         local = {b: k for k, b in enumerate(members)}
         pivots = tuple((local[i], local[j]) for i, j in elimination.pivots if i in local)
-        out.append(replace(component, pivots=pivots))
+        out.append(replace(component, pivots=pivots, balanced=balance(ring, component)))
     return out
 
 
@@ -102,7 +104,12 @@ def _component(ring: Ring, equation: DysonEquation, pencil: Pencil, members: lis
                 fixed[local[i], local[k]] = Entry(c.fixed)
             for t in c.random:
                 noise.append(Noise(local[i], local[k], Entry(t.left), t.matrix, Entry(t.right)))
-    return _pair(ring, tuple(pencil.blocks[b].space for b in members), fixed, noise, tuple(members), equation, local)
+    names = {
+        (local[t.row], local[t.col], word_key(t.weight)): t.symbol.name
+        for t in equation.taus
+        if t.row in local and t.col in local
+    }
+    return _pair(ring, tuple(pencil.blocks[b].space for b in members), fixed, noise, tuple(members), names)
 
 
 def _pair(
@@ -111,15 +118,9 @@ def _pair(
     fixed: Mapping[tuple[int, int], Entry],
     noise: list[Noise],
     labels: tuple[int, ...],
-    equation: DysonEquation | None,
-    local: Mapping[int, int],
+    names: Mapping[tuple[int, int, str], str] | None,
 ) -> Component:
     """Every pairing of the noise; unknowns are shared by block and weight, named after the symbolic ones."""
-    names = {}
-    if equation is not None:
-        for tau in equation.taus:
-            if tau.row in local and tau.col in local:
-                names[local[tau.row], local[tau.col], word_key(tau.weight)] = tau.symbol.name
     unknowns: dict[tuple[int, int, str], int] = {}
     out: list[Unknown] = []
     pairings = []
@@ -130,8 +131,8 @@ def _pair(
                 continue
             # one unknown per word of the weight, as in the symbolic equation; scalars stay with their own term
             for word, x, y in _weights(ring, second.left.poly, first.right.poly):
-                name = names.get((first.k, second.i, word_key(word)))
-                if equation is not None and name is None:
+                name = None if names is None else names.get((first.k, second.i, word_key(word)))
+                if names is not None and name is None:
                     continue  # the symbolic pass found this block to be structurally zero
                 key = (first.k, second.i, word_key(word))
                 if key not in unknowns:
@@ -152,6 +153,44 @@ def _weights(ring: Ring, second: Poly, first: Poly) -> Iterator[tuple[Word, Frac
     for u, x in second.terms.items():
         for v, y in first.terms.items():
             yield ring.normal(u + v), x, y
+
+
+def balance(ring: Ring, component: Component) -> Component | None:
+    """Multiply rows by deterministic matrices so that mirrored noise is adjoint: ``Z S`` in one row needs ``S Z'`` in
+    the other, which ``v = Z' w`` times S gives. None when no row needs it.
+
+    The unknowns keep their values: with ``G'_kl = G_kl M_l^-1`` the weight becomes ``M_l W``.
+    """
+    factors: list[Word | None] = [None] * len(component.spaces)
+    for t in component.noise:
+        for other in component.noise:
+            if (other.i, other.k) == (t.k, t.i) and other.matrix == t.matrix.apply("H"):
+                left, right = _word(t.left.poly), _word(adjoint(ring, other.right.poly))
+                if left is None or right is None or right[len(right) - len(left) :] != left:
+                    return None
+                factor = right[: len(right) - len(left)]
+                if factors[t.i] not in (None, factor):
+                    return None
+                factors[t.i] = factor
+    words = [f or () for f in factors]
+    if not any(words):
+        return None
+
+    def times(i: int, entry: Entry) -> Entry:
+        poly = entry.poly
+        return Entry(ring.mul(Poly(poly.rows, poly.rows, {words[i]: ring.field.one}), poly), entry.conjugate)
+
+    fixed = {(i, j): times(i, e) for (i, j), e in component.fixed.items()}
+    noise = [replace(t, left=times(t.i, t.left)) for t in component.noise]
+    names = {}
+    for u in component.unknowns:
+        weight = () if u.weight is None else next(iter(u.weight.poly.terms))
+        names[u.k, u.l, word_key(ring.normal(words[u.l] + weight))] = u.name or ""
+    return _pair(ring, component.spaces, fixed, noise, component.labels, names)
+
+
+def _word(poly: Poly) -> Word | None:
+    return next(iter(poly.terms)) if len(poly.terms) == 1 else None
 
 
 def adjoint(ring: Ring, a: Poly) -> Poly:
@@ -191,7 +230,7 @@ def hermitised(ring: Ring, component: Component) -> Component:
             )
         )
     spaces = component.spaces * 2
-    return _pair(ring, spaces, fixed, noise, component.labels * 2, None, {})
+    return _pair(ring, spaces, fixed, noise, component.labels * 2, None)
 
 
 def variance_of(regime: Regime, letter: Letter) -> Expr:

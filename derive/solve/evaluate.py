@@ -129,6 +129,7 @@ def _host(value: Any) -> Any:
 
 # points per piece: small enough that the temporaries of a piece stay in the cache, large enough to amortise the calls
 _PIECE = 32768
+_POLE = 1e14
 
 
 def evaluate_batch(derivation: Derivation, system: System, binding: Binding, xp: Any) -> Solution:
@@ -236,6 +237,8 @@ def _finished(
         values = finish(system, unknowns, numbers.env, numbers)
     out = {k: _column(v, count) for k, v in values.items()}
     for v in out.values():
+        # at a pole the denominator vanishes up to rounding of the unknowns: infinite, or absurdly large
+        status = np.where((status == 0) & (np.isinf(v) | (np.abs(v) > _POLE)), int(Status.POLE), status)
         status = np.where((status == 0) & ~np.isfinite(v), int(Status.INDETERMINATE), status)
     bad = status != 0
     if bad.any():

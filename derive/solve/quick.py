@@ -99,7 +99,7 @@ def solve_quick(
         equations = []
         undecided: Any = xp.zeros(count, dtype=xp.bool)
         tau: dict[str, Any] = {}
-        for component in components:
+        for component in (c.balanced or c for c in components):
             if any(u.name not in compiled.taus for u in component.unknowns) or not component.unknowns:
                 return None
             equation = MatrixEquation(numbers, component, regime)

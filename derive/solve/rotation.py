@@ -72,7 +72,25 @@ def rotations(ring: Ring, component: Component) -> Iterator[Rotation]:
                 break
             constraints.append((i, j, c, partner[5]))
         else:
+            # mirrored deterministic blocks must cancel too; that fixes the magnitudes of rows the noise does not link
+            mirrored_blocks = tuple(_mirrored(ring, component, order, row_at))
+            if mirrored_blocks:
+                yield Rotation(order, (*constraints, *mirrored_blocks))
             yield Rotation(order, tuple(constraints))
+
+
+def _mirrored(
+    ring: Ring, component: Component, order: tuple[int, ...], row_at: dict[int, int]
+) -> Iterator[tuple[int, int, Fraction, Fraction]]:
+    for (i, j), entry in component.fixed.items():
+        s, r = order[i], row_at[j]
+        partner = component.fixed.get((r, s))
+        if s == j or partner is None:
+            continue
+        a, key = _lead(ring, entry.poly)
+        b, _ = _lead(ring, partner.poly)
+        if _lead(ring, adjoint(ring, partner.poly))[1] == key:
+            yield i, r, a, b
 
 
 def multipliers(rotation: Rotation, numbers: Numbers, conjugate: frozenset[int] = frozenset()) -> Iterator[list[Any]]:

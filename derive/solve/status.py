@@ -23,6 +23,7 @@ class Status(IntEnum):
     NOT_CONVERGED = 3
     INVALID = 4
     INDETERMINATE = 5
+    POLE = 6
 
     @property
     def message(self) -> str:
@@ -39,5 +40,6 @@ _MESSAGES = {
     Status.NOT_CONVERGED: "the iteration did not converge (the point may be at an edge of the spectrum)",
     Status.INDETERMINATE: "the formula is 0/0 at this point although the equations have their solution; the limit may "
     "still exist there, approach it along a sequence of points",
+    Status.POLE: "the limit is infinite there: the point is a pole, such as an outlier or an atom",
     Status.INVALID: "a parameter is not a number there",
 }
