@@ -17,7 +17,7 @@ from .errors import LawError, ParameterError
 from .numbers import exact
 from .symbols import Deterministic, MatrixLetter, Signal
 
-__all__ = ["Binding", "bind"]
+__all__ = ["Binding", "bind", "brief"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,11 @@ def bind(
     laws: dict[Any, Any] = {}
     if not isinstance(params, Mapping):
         raise ParameterError(f"the parameters are a mapping such as {{{_names(known) or 'c'}: value}}, got {params!r}")
-    for key, value in params.items():
+    for given, value in params.items():
+        key = _letters_named(given, by_name) if isinstance(given, str) and given not in known else given
         if isinstance(key, MatrixLetter | tuple):
+            if key in laws:
+                raise LawError(f"the law of {given} is given twice")
             for letter in key if isinstance(key, tuple) else (key,):
                 if by_name.get(getattr(letter, "name", "")) != letter:
                     raise ParameterError(
@@ -78,6 +81,8 @@ def bind(
         if name not in known:
             close = difflib.get_close_matches(name, list(known), 1)
             hint = f"; did you mean {close[0]}?" if close else f"; the parameters are {_names(known)}"
+            if not close and by_name:
+                hint += f", the matrices {_names(by_name)}"
             raise ParameterError(f"unknown parameter {name}{hint}")
         if known[name] in scalars:
             raise ParameterError(f"{name} is given twice")
@@ -87,6 +92,32 @@ def bind(
     if missing:
         raise ParameterError(f"missing value for {', '.join(missing)}; the parameters are {_names(known)}")
     return Binding(scalars, laws)
+
+
+def brief(value: Any) -> str:
+    """A value as a message shows it: a number of hundreds of digits in scientific notation.
+
+    Examples
+    --------
+    >>> from sympy import Integer, Rational
+    >>> from derive.bind import brief
+    >>> brief(Rational(1, 3)), brief(Integer(10)**400)
+    ('1/3', '1.00000e+400')
+    """
+    text = str(value)
+    if len(text) <= 60:
+        return text
+    if isinstance(value, Expr) and value.is_number:
+        return str(value.evalf(6))
+    return text[:57] + "..."
+
+
+def _letters_named(text: str, by_name: Mapping[str, MatrixLetter]) -> Any:
+    """The letter, or tuple of letters ("A,B"), that a string names; the string itself where it names none."""
+    found = tuple(by_name.get(part.strip()) for part in text.split(","))
+    if None in found:
+        return text
+    return found if len(found) > 1 else found[0]
 
 
 def _names(mapping: Mapping[str, Any]) -> str:
@@ -104,15 +135,15 @@ def _check(symbol: Symbol, value: Any) -> None:
             else:
                 array = np.asarray(complex(exact(value, symbol.name)))
     if not np.isfinite(array).all():
-        raise ParameterError(f"{symbol} must be a finite number, got {value}")
+        raise ParameterError(f"{symbol} must be a number that double precision can hold, got {brief(value)}")
     real = bool(np.all(np.imag(array) == 0))
     parts = np.real(array)
     if symbol.is_real and not real:
-        raise ParameterError(f"{symbol} must be real, got {value}")
+        raise ParameterError(f"{symbol} must be real, got {brief(value)}")
     for test, word in (
         (symbol.is_positive and not (parts > 0).all(), "positive"),
         (symbol.is_nonnegative and not (parts >= 0).all(), "nonnegative"),
         (symbol.is_negative and not (parts < 0).all(), "negative"),
     ):
         if test and (real or not symbol.is_real):
-            raise ParameterError(f"{symbol} must be {word}, got {value}")
+            raise ParameterError(f"{symbol} must be {word}, got {brief(value)}")

@@ -121,7 +121,7 @@ def atomic(points: Sequence[Any], weights: Sequence[Any] | None = None) -> Atomi
     ...
     derive.errors.LawError: the weights of the atoms [1, 4] must sum to 1, they sum to 11/10 (1.1)
     """
-    points = list(points)
+    points = _listed(points, "atomic() takes a list of atoms, for example atomic([1, 4], [0.5, 0.5])")
     if not points:
         raise LawError("a law needs at least one atom, for example atomic([1, 4], [0.5, 0.5])")
     grouped = [isinstance(point, list | tuple) or getattr(point, "ndim", 0) > 0 for point in points]
@@ -169,7 +169,10 @@ def joint(values: Mapping[MatrixLetter, Sequence[Any]], weights: Sequence[Any] |
     for letter in values:
         if not isinstance(letter, MatrixLetter):
             raise LawError(f"joint(): {letter!r} is not a matrix or a signal")
-    columns = {letter: list(column) for letter, column in values.items()}
+    columns = {
+        letter: _listed(column, f"joint(): {letter.name} needs a list of values, one per atom")
+        for letter, column in values.items()
+    }
     lengths = {letter: len(column) for letter, column in columns.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{letter.name} has {length}" for letter, length in lengths.items())
@@ -285,6 +288,16 @@ def as_law(value: Any, name: str) -> Law:
     return array_law(value, name)
 
 
+def _listed(values: Any, expected: str) -> list[Any]:
+    """The entries of a sequence; text and single numbers are not one (``"15"`` would be the atoms 1 and 5)."""
+    if isinstance(values, str | bytes | Mapping | MatrixLetter):
+        raise LawError(f"{expected}; got {values!r}")
+    try:
+        return list(values)
+    except TypeError:
+        raise LawError(f"{expected}; got {values!r}") from None
+
+
 def _number(value: Any, name: str) -> Expr:
     try:
         return exact(value, name)
@@ -305,6 +318,7 @@ def _masses(weights: Sequence[Any] | None, points: tuple[Any, ...]) -> tuple[Rat
     count = len(points)
     if weights is None:
         return (Rational(1, count),) * count
+    weights = _listed(weights, "the weights are a list, one per atom")
     parsed = tuple(_number(weight, "weight") for weight in weights)
     shown = f"[{', '.join(map(str, points[:8]))}{', ...' if count > 8 else ''}]"
     if len(parsed) != count:

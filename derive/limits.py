@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sympy import Basic, MatrixExpr
+from sympy import Basic, Determinant, MatrixExpr
 
 from .equivalent import DeterministicEquivalent
-from .errors import ParameterError
+from .errors import DimensionError, NotRationalError, ParameterError
 from .pipeline import Problem, derive_matrix, derive_scalars, read_problem
 from .result import Limit
 
@@ -76,6 +76,13 @@ def _problem(exprs: Iterable[Any], regime: Mapping | None, inner: Any, commuting
     for e in exprs:
         if not isinstance(e, Basic):
             raise ParameterError(f"a quantity must be a SymPy expression, got {type(e).__name__}: {e!r}")
+        for determinant in sorted(e.atoms(Determinant), key=str)[:1]:
+            raise NotRationalError(
+                f"{e} contains {determinant}: neither a determinant nor its logarithm is a trace of a rational "
+                f"function of the matrices. Its derivatives are: d/dz log Determinant(M)/n = "
+                f"Trace(M**(-1)*dM/dz)/n for a matrix M that depends on z. Take the limit of such a trace, and "
+                f"integrate its values over the parameter"
+            )
     return read_problem(exprs, regime or {}, inner, commuting)
 
 
@@ -106,5 +113,10 @@ def deterministic_equivalent(
     >>> deterministic_equivalent((A + W - z*Identity(n)).I).matrix
     (kappa*I + A)**(-1)
     """
+    if isinstance(expr, Basic) and not isinstance(expr, MatrixExpr):
+        raise DimensionError(
+            f"deterministic_equivalent() wants a random matrix and {expr} is a number; for the limit of a trace or a "
+            f"form use limit(...), and here write the matrix itself, without its trace"
+        )
     problem = _problem([expr], regime, None, commuting)
     return DeterministicEquivalent(derive_matrix(expr, problem))

@@ -128,7 +128,9 @@ def read_problem(
     if not any(isinstance(letter, RandomMatrix) for letter in letters):
         raise ResolventError("the expression contains no random matrix; there is no limit to derive")
     space_of = read_regime(regime, dimensions_of(exprs))
-    check_scalars([*exprs, *(inner or {}).values(), *space_of.ratios.values()])
+    if not isinstance(inner or {}, Mapping):
+        raise ResolventError(f"inner products are declared as a mapping {{(u, v): rho}}, got {inner!r}")
+    check_scalars([*exprs, *(inner or {}).values(), *space_of.ratios, *space_of.ratios.values()], letters)
     products: dict[frozenset[Signal], Expr] = {}
     for pair, value in (inner or {}).items():
         if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(s, Signal) for s in pair)):
@@ -152,8 +154,7 @@ def read_problem(
             raise ResolventError(f"the inner product of {u.name} and {v.name} is declared twice with different values")
     families = []
     seen: set[MatrixLetter] = set()
-    for group in commuting or ():
-        family = tuple(group)
+    for family in read_families(commuting):
         for letter in family:
             if not isinstance(letter, Deterministic) or not letter.is_hermitian_matrix:
                 raise CommutationError(
@@ -167,6 +168,20 @@ def read_problem(
         families.append(family)
     declared = {pair: sympify(value) for pair, value in (inner or {}).items()}
     return Problem(letters, space_of, products, tuple(families), declared)
+
+
+def read_families(commuting: Iterable[Iterable] | None) -> list[tuple]:
+    """Return the families of ``commuting=``, a list of tuples of matrices."""
+    expected = "commuting= is a list of families, each a tuple of matrices, for example commuting=[(A, B)]"
+    if commuting is None:
+        return []
+    # a SymPy matrix can be iterated over, without end or sense
+    if not isinstance(commuting, list | tuple | set | frozenset):
+        raise CommutationError(f"{expected}; got {commuting}")
+    for group in commuting:
+        if not isinstance(group, list | tuple | set | frozenset):
+            raise CommutationError(f"{expected}; got {group} in place of a family")
+    return [tuple(group) for group in commuting]
 
 
 def _scalars(node: Node) -> set[Expr]:

@@ -40,13 +40,22 @@ def check_names(letters: Iterable[MatrixLetter]) -> None:
             )
 
 
-def check_scalars(exprs: Iterable[Basic]) -> None:
-    """One name is one symbol: SymPy keeps ``c`` and a positive ``c`` apart, but a reader and an evaluation cannot."""
+def check_scalars(exprs: Iterable[Basic], letters: Iterable[MatrixLetter] = ()) -> None:
+    """One name is one symbol: SymPy keeps ``c`` and a positive ``c`` apart, but a reader and an evaluation cannot.
+
+    Nor is it the name of a matrix.
+    """
     seen: dict[str, Symbol] = {}
+    named = {letter.name: letter for letter in letters}
     for symbol in sorted({s for e in exprs for s in sympify(e).free_symbols if isinstance(s, Symbol)}, key=str):
         if seen.setdefault(symbol.name, symbol) != symbol:
             raise ResolventError(
                 f"two different symbols are called {symbol.name} (they differ in their assumptions); use one of them"
+            )
+        if symbol.name in named:
+            raise ResolventError(
+                f"the name {symbol.name} has two definitions: a scalar and {_describe(named[symbol.name])}; "
+                f"give the matrix a name of its own"
             )
 
 

@@ -209,6 +209,12 @@ def krawczyk(f: Map, centre: Sequence[Any], kind: BallKind, r: arb) -> list[Any]
     return out if all(inside(a, b) for a, b in zip(out, box, strict=True)) else None
 
 
+def _scale(centre: Sequence[Any]) -> arb:
+    """The size of a solution, 1 where it vanishes."""
+    largest = max((abs(x).mid() for x in centre), default=arb(1))
+    return largest if largest > 0 else arb(1)
+
+
 def _mid(x: Any) -> Any:
     return x.mid() if isinstance(x, arb) else acb(x.real.mid(), x.imag.mid())
 
@@ -242,7 +248,8 @@ def certify(
         refined = evaluate_digits(derivation, system, binding, start, int(bits / 3.32) + 8)
         balls = _attempt(derivation, system, binding, refined.unknowns, bits, tau)
         goal = arb(10) ** (-digits)
-        if all(bool(radius(b) <= goal * (abs(_mid(b)) + goal)) for b in balls.values()):
+        # a value that is 0, or as good as, is enclosed to an absolute 10**-digits
+        if all(bool(radius(b) <= goal * (abs(_mid(b)) if abs(_mid(b)) > goal else 1)) for b in balls.values()):
             statement = (
                 "proven: a solution exists in the ball, it is the only one there, and it is the limit "
                 "(Krawczyk's test; branch by positivity in ball arithmetic)"
@@ -271,7 +278,7 @@ def _attempt(
         def reduced(x: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
             return reduced_jacobian(system, dict(zip(names, x, strict=True)), numbers.env, numbers.algebra)
 
-        size = max((abs(x).mid() for x in centre), default=arb(1))
+        size = _scale(centre)
         tight = krawczyk(reduced, centre, kind, size * arb(2) ** (-bits))
         if tight is None:
             raise CertificationError(
@@ -355,7 +362,7 @@ def prove_component(
             rows = [[(kind.one if i == j else kind.zero) - slope[i][j] for j in range(n)] for i in range(n)]
             return [a - b for a, b in zip(t, equation.traces(G), strict=True)], rows
 
-        size = max((abs(x).mid() for x in centre), default=arb(1))
+        size = _scale(centre)
         tight = krawczyk(dyson, centre, kind, size * arb(2) ** (-bits + 8))
         if tight is None:
             raise CertificationError("Krawczyk's test failed on the unreduced equation; the point may be at an edge")

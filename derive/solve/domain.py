@@ -37,6 +37,7 @@ def check_domain(batch: Batch) -> None:
             variance, _ = problem.regime.growth(letter.variance)
             if not variance.is_nonnegative:
                 _require(batch, variance, False, f"the variance of {letter.name} must not be negative")
+    _check_overlaps(batch, [letter for letter in problem.letters if isinstance(letter, Signal)])
     signals = [letter for letter in batch.letters if isinstance(letter, Signal)]
     if signals:
         _check_signals(batch, signals)
@@ -67,6 +68,25 @@ def _check_signals(batch: Batch, signals: list[Signal]) -> None:
                 f"the {word} is {np.ravel(got)[0]:.10g} by the law given, but {np.ravel(expected)[0]:.10g} was "
                 "declared "
                 f"(signals in units in which they are of order one)"
+            )
+
+
+def _check_overlaps(batch: Batch, signals: list[Signal]) -> None:
+    """Declared products must be those of vectors: |u'v| is at most |u| |v|."""
+    problem = batch.derivation.problem
+    known = batch.scalars.keys()
+    for u, v in combinations_with_replacement(signals, 2):
+        exprs = [_declared(problem, a, b) for a, b in ((u, v), (u, u), (v, v))]
+        if u == v or u.shape != v.shape or any(not e.free_symbols <= known for e in exprs):
+            continue
+        numbers = compile_program(exprs).run(dict(batch.scalars), Algebra(batch.kind, {}, {}))
+        product, first, second = (np.atleast_1d(to_host(x)) for x in numbers)
+        bad = np.abs(product) ** 2 > (1 + _AGREE) * np.abs(first * second)
+        if bad.any():
+            got = np.broadcast_to(product, bad.shape)[bad][0]
+            raise ParameterError(
+                f"the inner product of {u.name} and {v.name} is {got:.6g}, more than their norms allow: "
+                f"no such vectors exist"
             )
 
 

@@ -37,7 +37,8 @@ _MESSAGES = {
     "point with a positive imaginary part, or imaginary part +0 for the boundary value",
     Status.NOT_INVERTIBLE: "the matrix that is inverted has singular values arbitrarily close to 0 in the limit, so "
     "its inverse has no deterministic equivalent there, although the equations have a solution by continuation",
-    Status.NOT_CONVERGED: "the iteration did not converge (the point may be at an edge of the spectrum)",
+    Status.NOT_CONVERGED: "the iteration did not converge: the point is at or near an edge of the spectrum, or "
+    "the matrix that is inverted is singular in the limit",
     Status.INDETERMINATE: "the formula is 0/0 at this point although the equations have their solution; the limit may "
     "still exist there, approach it along a sequence of points",
     Status.POLE: "the limit is infinite there: the point is a pole, such as an outlier or an atom",
