@@ -79,10 +79,11 @@ def bind(
             continue
         name = key if isinstance(key, str) else getattr(key, "name", str(key))
         if name not in known:
-            close = difflib.get_close_matches(name, list(known), 1)
+            described = {m.name: m for m in letters if isinstance(m, Deterministic | Signal)}
+            close = difflib.get_close_matches(name, [*known, *described], 1)
             hint = f"; did you mean {close[0]}?" if close else f"; the parameters are {_names(known)}"
-            if not close and by_name:
-                hint += f", the matrices {_names(by_name)}"
+            if not close and described:
+                hint += f", the matrices {_names(described)}"
             raise ParameterError(f"unknown parameter {name}{hint}")
         if known[name] in scalars:
             raise ParameterError(f"{name} is given twice")
@@ -134,7 +135,8 @@ def _check(symbol: Symbol, value: Any) -> None:
                 array = np.vectorize(lambda v: complex(exact(v, symbol.name)))(array)
             else:
                 array = np.asarray(complex(exact(value, symbol.name)))
-    if not np.isfinite(array).all():
+    lost = array.ndim == 0 and array == 0 and isinstance(value, str | Expr) and exact(value, symbol.name) != 0
+    if lost or not np.isfinite(array).all():
         raise ParameterError(f"{symbol} must be a number that double precision can hold, got {brief(value)}")
     real = bool(np.all(np.imag(array) == 0))
     parts = np.real(array)

@@ -211,7 +211,11 @@ def solve(
     theorem = models.load(name)
     params = read_settings(theorem, settings, laws)
     if certify:
-        values: dict[str, Any] = cli_output.ball_record(theorem.law.certify(params, digits=digits or 30), digits or 30)
+        balls, refused = theorem.certify(params, digits=digits or 30)
+        values: dict[str, Any] = cli_output.ball_record(balls, digits or 30)
+        if refused:
+            reasons = "; ".join(f"{name} ({reason})" for name, reason in refused.items())
+            click.echo(f"derive: not certified: {reasons}", err=True)
     else:
         values = theorem.observe(params, digits=digits)
     if as_json:
@@ -291,12 +295,13 @@ def verify(
     import models
 
     from . import cli_output, cli_verify
+    from .cli_values import read_sizes
 
     outcomes = cli_verify.campaign(models.names() if everything else [name or ""], settings, laws, simulation)
     if as_json:
         cli_output.print_json(cli_verify.record(outcomes := list(outcomes)))
     else:
-        outcomes = cli_verify.print_outcomes(outcomes)
+        outcomes = cli_verify.print_outcomes(outcomes, read_sizes(simulation["sizes"]))
     return cli_verify.exit_status(outcomes)
 
 
@@ -309,10 +314,11 @@ def report(names: Sequence[str], as_json: bool, **simulation: Any) -> int:
     import models
 
     from . import cli_output, cli_verify
+    from .cli_values import read_sizes
 
     outcomes = cli_verify.campaign(names or models.names(), (), (), simulation)
     if as_json:
         cli_output.print_json(cli_verify.record(outcomes := list(outcomes)))
     else:
-        outcomes = cli_verify.print_report(outcomes)
+        outcomes = cli_verify.print_report(outcomes, read_sizes(simulation["sizes"]))
     return cli_verify.exit_status(outcomes)

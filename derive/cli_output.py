@@ -96,10 +96,9 @@ def number_record(value: Any, digits: int | None = None) -> Any:
     return plain(real) if imag is None else {"re": plain(real), "im": plain(imag)}
 
 
-def ball_record(certificate: Any, digits: int) -> dict[str, Any]:
-    """Return the proven balls of a certificate: by name, a decimal and how far the truth may be from that decimal."""
-    values = certificate.value if isinstance(certificate.value, Mapping) else {"value": certificate.value}
-    return {name: _ball(ball, digits) for name, ball in values.items()}
+def ball_record(balls: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    """Return proven balls: by name, a decimal and how far the truth may be from that decimal."""
+    return {name: _ball(ball, digits) for name, ball in balls.items()}
 
 
 def _ball(ball: Any, digits: int) -> dict[str, str]:
@@ -264,7 +263,9 @@ def print_values(theorem: Theorem, params: Mapping[Any, Any], values: Mapping[st
     """Print computed values under the parameters they were computed at."""
     from rich.text import Text
 
-    settings = [f"{p.name} = {params[p.symbol]}" for p in theorem.parameters]
+    from .bind import brief
+
+    settings = [f"{p.name} = {brief(params[p.symbol])}" for p in theorem.parameters]
     settings += [f"{_law_key(k)} ~ {law_text(v)}" for k, v in _laws(theorem, params).items()]
     emit(Text(f"{theorem.name}: " + ", ".join(settings), "dim"))
     width = max(map(len, values))

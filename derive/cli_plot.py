@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .cli_curve import refined
 from .cli_files import replacing
 from .errors import BranchError, ParameterError
 
@@ -34,10 +35,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Curves:
-    """Values by quantity on a grid, NaN where there is no limit; ``message`` says why, where that happens."""
+    """Values by quantity on a grid, NaN where there is no limit; ``message`` says why, where that happens.
+
+    ``line`` holds a finer grid and the values on it, for the eye.
+    """
 
     grid: np.ndarray
     values: Mapping[str, np.ndarray]
+    line: tuple[np.ndarray, Mapping[str, np.ndarray]]
     message: str = ""
 
 
@@ -53,10 +58,18 @@ def sweep(
     for name in only:
         if name not in names:
             raise ParameterError(f"--only {name}: {theorem.name} has no such quantity; {closest(name, names)}")
-    params = theorem.resolve({**params, parameter.symbol: grid})
-    found = theorem.law.evaluate(params, full_output=True)
-    limits = {name: np.broadcast_to(found.value[name], grid.shape) for name in theorem.quantities}
-    status = np.broadcast_to(found.status, grid.shape)
+    wanted = [name for name in names if not only or name in only]
+
+    def evaluate(places: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        here = theorem.resolve({**params, parameter.symbol: places})
+        found = theorem.law.evaluate(here, full_output=True)
+        limits = {name: np.broadcast_to(found.value[name], places.shape) for name in theorem.quantities}
+        with np.errstate(all="ignore"):
+            observed = {**limits, **theorem.read_off(limits, here)}
+        values = {name: np.broadcast_to(np.asarray(observed[name]), places.shape) for name in wanted}
+        return values, np.broadcast_to(found.status, places.shape)
+
+    values, status = evaluate(grid)
     failed = np.flatnonzero(status)
     message = ""
     if len(failed):
@@ -64,9 +77,14 @@ def sweep(
         message = f"{len(failed)} of {len(grid)} points have no limit; at {first}: {Status(status[failed[0]]).message}"
         if len(failed) == len(grid):
             raise BranchError(f"none of the {message}")
-    with np.errstate(invalid="ignore"):
-        observed = {**limits, **theorem.read_off(limits, params)}
-    return Curves(grid, {name: np.asarray(observed[name]) for name in names if not only or name in only}, message)
+    empty = [name for name in wanted if not np.isfinite(values[name]).any()]
+    if empty:
+        raise BranchError(
+            f"{', '.join(empty)} has no finite value at any of the {len(grid)} points"
+            + (f" ({message})" if message else "")
+            + ("; plot the others with --only" if len(empty) < len(wanted) else "")
+        )
+    return Curves(grid, values, refined(lambda places: evaluate(places)[0], grid, values), message)
 
 
 def simulate(
@@ -74,6 +92,7 @@ def simulate(
 ) -> dict[str, list[Point]]:
     """Simulate at a few places of the grid, at the largest size asked for; errors are seen in the plot, not judged."""
     import verify
+    from verify.checking import specify
     from verify.observables import pseudo_values, read_observables
 
     from .cli_verify import simulation_arguments
@@ -84,6 +103,7 @@ def simulate(
     found: dict[str, list[Point]] = {name: [] for name in curves.values}
     for place in _places(theorem, parameter, curves):
         here = theorem.resolve({**params, parameter.symbol: place})
+        _, plan = specify(theorem.law, here, (size,), trials, arguments["seed"], arguments["entries"], fewest=1)
         columns = verify.simulate(theorem.law, here, size, trials, **arguments)
         observables = read_observables(theorem.plain_observables, tuple(columns), here)
         columns |= {name: pseudo_values(observable, columns) for name, observable in observables.items()}
@@ -92,7 +112,7 @@ def simulate(
             error, imag_error = (
                 float(np.std(part, ddof=1) / np.sqrt(len(values))) for part in (values.real, np.imag(values))
             )
-            points.append(Point(complex(place), complex(values.mean()), error, imag_error, size))
+            points.append(Point(complex(place), complex(values.mean()), error, imag_error, plan.sizes[0]))
     return found
 
 
@@ -122,14 +142,18 @@ def draw(
     axes = figure.add_subplot()
     # along a line in the complex plane, the coordinate is the one that moves
     moving_imag = np.ptp(curves.grid.real) == 0
-    grid = curves.grid.imag if moving_imag else curves.grid.real
-    for index, (name, values) in enumerate(curves.values.items()):
+    fine, lines = curves.line
+    grid = fine.imag if moving_imag else fine.real
+    for index, (name, values) in enumerate(lines.items()):
         colour, label = f"C{index}", name.replace("_", " ")
         parts = [("", values.real, "-")]
         if np.iscomplexobj(values) and np.nanmax(np.abs(values.imag)) > 0:
             parts = [("Re ", values.real, "-"), ("Im ", values.imag, "--")]
         for prefix, part, style in parts:
             axes.plot(grid, part, style, color=colour, label=prefix + label)
+            alone = isolated(part)
+            if alone.any():
+                axes.plot(grid[alone], part[alone], "d", ms=4, color=colour)
         for point in (points or {}).get(name, ()):
             place = point.place.imag if moving_imag else point.place.real
             axes.errorbar(place, point.mean.real, yerr=2 * point.error, fmt="o", ms=4, capsize=2, color=colour)
@@ -137,7 +161,7 @@ def draw(
                 imag: dict[str, Any] = {"fmt": "s", "ms": 4, "capsize": 2, "color": colour, "mfc": "white"}
                 axes.errorbar(place, point.mean.imag, yerr=2 * point.imag_error, **imag)
     if points:
-        label = f"simulation at {theorem.law.base} = {next(p.size for ps in points.values() for p in ps)}, 2 s.e."
+        label = f"simulation at {theorem.law.base} = {sizes_text(points)}, 2 s.e."
         axes.errorbar([], [], yerr=[], fmt="o", ms=4, capsize=2, color="0.4", label=label)
     symbol = latex(Symbol(parameter.name))
     axes.set_xlabel(f"Im ${symbol}$" if moving_imag else f"${symbol}$ ({parameter.description})")
@@ -146,6 +170,26 @@ def draw(
     axes.legend(frameon=False)
     with replacing(output) as sibling:
         figure.savefig(sibling, dpi=160, metadata={"Date": None} if output.endswith((".svg", ".pdf")) else None)
+
+
+def isolated(values: np.ndarray) -> np.ndarray:
+    """Finite values between two gaps: a line does not show them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derive.cli_plot import isolated
+    >>> isolated(np.array([1, np.nan, 2, 3, np.nan, 4])).tolist()
+    [True, False, False, False, False, True]
+    """
+    known = np.concatenate([[False], np.isfinite(values), [False]])
+    return known[1:-1] & ~known[:-2] & ~known[2:]
+
+
+def sizes_text(points: Mapping[str, list[Point]]) -> str:
+    """The sizes that were simulated: one, or from the smallest to the largest."""
+    sizes = sorted({point.size for places in points.values() for point in places})
+    return str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
 
 
 def record(parameter: Parameter, curves: Curves, points: Mapping[str, list[Point]] | None) -> dict[str, Any]:

@@ -27,6 +27,8 @@ def read_settings(theorem: Theorem, settings: Iterable[str], laws: Iterable[str]
     given: dict[Any, Any] = {}
     for text in settings:
         name, value = _split(text, "--set", "c=1/2")
+        if name in given:
+            raise ParameterError(f"--set {text}: {name} is set twice, to {given[name]} before")
         if name in (m.name for m in theorem.letters):
             raise LawError(f"--set {text}: {name} is a matrix, not a number; write --law {name}=1:0.5,4:0.5")
         theorem.parameter(name)  # an unknown name is worth its own message before its value is read
@@ -35,7 +37,11 @@ def read_settings(theorem: Theorem, settings: Iterable[str], laws: Iterable[str]
         name, value = _split(text, "--law", "Sigma=1:0.5,4:0.5")
         if name in (p.name for p in theorem.parameters):
             raise LawError(f"--law {text}: {name} is a number, not a matrix; write --set {name}=VALUE")
-        given[theorem.matrices(name)] = read_law(name, value)
+        matrices = theorem.matrices(name)
+        twice = {m for key in given if isinstance(key, tuple) for m in key} & set(matrices)
+        if twice:
+            raise LawError(f"--law {text}: the law of {', '.join(sorted(m.name for m in twice))} is given twice")
+        given[matrices] = read_law(name, value)
     return theorem.resolve(given)
 
 
@@ -104,11 +110,15 @@ def read_sweep(theorem: Theorem, text: str | None) -> tuple[Parameter, Any]:
     if len(parts) not in (2, 3):
         raise ParameterError(f"--sweep {text}: expected NAME=START:STOP:COUNT, for example --sweep c=0.1:3:61")
     start, stop = (complex(exact(part.strip(), name)) for part in parts[:2])
+    if start == stop:
+        raise ParameterError(f"--sweep {text}: START and STOP are the same; for one point use derive solve --set {name}")
     count = parts[2].strip() if len(parts) == 3 else "61"
     if not count.isdecimal() or not 2 <= int(count) <= 100_000:
         raise ParameterError(f"--sweep {text}: COUNT must be a whole number of points, at least 2, got {count}")
     values = np.linspace(start, stop, int(count))
-    return parameter, values if np.any(values.imag) else values.real
+    # 1+0j:2+0j asks for the boundary value, as --set z=1+0j does
+    boundary = parameter.is_complex and any(part.strip()[-1:] in ("i", "j", "I", "J") for part in parts[:2])
+    return parameter, values if boundary or np.any(values.imag) else values.real
 
 
 def read_sizes(text: str | None) -> tuple[int, ...] | None:

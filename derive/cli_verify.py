@@ -66,8 +66,20 @@ def record(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     return [{"name": o.theorem.name, **o.check.record(), "seconds": round(o.seconds, 3)} for o in outcomes]
 
 
-def print_outcomes(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Print each check in full, as soon as it is there."""
+def rounding_note(check: Check, sizes: Sequence[int] | None) -> str:
+    """Say which sizes were simulated in place of those asked for; nothing where they are the same."""
+    used = tuple(check.plan.sizes)
+    if sizes is None or used == tuple(sorted(sizes)):
+        return ""
+    asked = ", ".join(map(str, sorted(sizes)))
+    return (
+        f"simulated at {check.plan.base} = {', '.join(map(str, used))}, the nearest sizes to {asked} at which all "
+        f"dimensions and multiplicities are whole numbers"
+    )
+
+
+def print_outcomes(outcomes: Iterable[Outcome], sizes: Sequence[int] | None = None) -> list[Outcome]:
+    """Print each check in full, as soon as it is there; ``sizes`` are those that were asked for."""
     from rich.text import Text
 
     seen: list[Outcome] = []
@@ -77,12 +89,14 @@ def print_outcomes(outcomes: Iterable[Outcome]) -> list[Outcome]:
         emit(Text(outcome.theorem.title, "bold"))
         emit(Text(f"{outcome.theorem.name}, {outcome.seconds:.1f} s", "dim"))
         emit(outcome.check)
+        if note := rounding_note(outcome.check, sizes):
+            emit(Text(note, "dim"))
         seen.append(outcome)
     return seen
 
 
-def print_report(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Print one line per theorem."""
+def print_report(outcomes: Iterable[Outcome], sizes: Sequence[int] | None = None) -> list[Outcome]:
+    """Print one line per theorem, and below the table which sizes were rounded."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -108,4 +122,7 @@ def print_report(outcomes: Iterable[Outcome]) -> list[Outcome]:
         )
         seen.append(outcome)
     emit(table)
+    for outcome in seen:
+        if note := rounding_note(outcome.check, sizes):
+            emit(Text(f"{outcome.theorem.name}: {note}", "dim"))
     return seen

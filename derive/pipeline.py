@@ -173,15 +173,15 @@ def read_problem(
 def read_families(commuting: Iterable[Iterable] | None) -> list[tuple]:
     """Return the families of ``commuting=``, a list of tuples of matrices."""
     expected = "commuting= is a list of families, each a tuple of matrices, for example commuting=[(A, B)]"
-    if commuting is None:
-        return []
-    # a SymPy matrix can be iterated over, without end or sense
-    if not isinstance(commuting, list | tuple | set | frozenset):
+    # a SymPy matrix can be iterated over too, to no sense
+    is_list = lambda x: isinstance(x, Iterable) and not isinstance(x, MatrixExpr | Mapping | str)  # noqa: E731
+    if not is_list(commuting or ()):
         raise CommutationError(f"{expected}; got {commuting}")
-    for group in commuting:
-        if not isinstance(group, list | tuple | set | frozenset):
+    groups = list(commuting or ())
+    for group in groups:
+        if not is_list(group):
             raise CommutationError(f"{expected}; got {group} in place of a family")
-    return [tuple(group) for group in commuting]
+    return [tuple(group) for group in groups]
 
 
 def _scalars(node: Node) -> set[Expr]:

@@ -104,14 +104,17 @@ class Certificate:
         return self._single({k: radius(v) for k, v in self.balls.items()})
 
     def contains(self, number: Any) -> bool:
-        """Whether the ball of a single quantity contains a number (a decimal string, a rational, a ball)."""
+        """Whether a number (decimal string, rational, mpmath number, ball) lies within ``midpoint +- radius``."""
         ball = acb(self._only())
-        if isinstance(number, arb | acb):
-            return bool(ball.contains(acb(number)))
         kind = BallKind(int(self.digits * 3.4) + 128)
         with kind.context():
+            side = arb(0, arb(printed_radius(ball, self.digits)).upper())
+            enclosure = acb(ball.real + side, ball.imag + side)
+            if isinstance(number, mpmath.mpf | mpmath.mpc):
+                number = to_ball(number)
             # a rational such as 1/3 is a ball itself, far smaller than the one that was proven
-            return bool(ball.overlaps(acb(kind.number(exact(number, "number")))))
+            point = acb(number if isinstance(number, arb | acb) else kind.number(exact(number, "number")))
+            return bool(enclosure.overlaps(point))
 
     def _only(self) -> Any:
         if len(self.balls) != 1:
