@@ -14,7 +14,8 @@ from .cli_files import replacing
 from .errors import BranchError, ParameterError
 
 if TYPE_CHECKING:
-    from models.theorem import Parameter, Theorem
+    from models.parameter import Parameter
+    from models.theorem import Theorem
 
 __all__ = ["Curves", "Point", "draw", "record", "simulate", "sweep"]
 
@@ -165,6 +166,8 @@ def draw(
         axes.errorbar([], [], yerr=[], fmt="o", ms=4, capsize=2, color="0.4", label=label)
     symbol = latex(Symbol(parameter.name))
     axes.set_xlabel(f"Im ${symbol}$" if moving_imag else f"${symbol}$ ({parameter.description})")
+    margin = 0.03 * np.ptp(grid)
+    axes.set_xlim(grid.min() - margin, grid.max() + margin)  # a gap at an end of the axis is seen as one
     axes.set_title(theorem.title, fontsize="medium", wrap=True)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import LawError, ParameterError
 
 if TYPE_CHECKING:
-    from models.theorem import Parameter, Theorem
+    from models.parameter import Parameter
+    from models.theorem import Theorem
 
 __all__ = ["read_law", "read_settings", "read_sizes", "read_sweep"]
 
@@ -111,7 +112,9 @@ def read_sweep(theorem: Theorem, text: str | None) -> tuple[Parameter, Any]:
         raise ParameterError(f"--sweep {text}: expected NAME=START:STOP:COUNT, for example --sweep c=0.1:3:61")
     start, stop = (complex(exact(part.strip(), name)) for part in parts[:2])
     if start == stop:
-        raise ParameterError(f"--sweep {text}: START and STOP are the same; for one point use derive solve --set {name}")
+        raise ParameterError(
+            f"--sweep {text}: START and STOP are the same; for one point use derive solve --set {name}"
+        )
     count = parts[2].strip() if len(parts) == 3 else "61"
     if not count.isdecimal() or not 2 <= int(count) <= 100_000:
         raise ParameterError(f"--sweep {text}: COUNT must be a whole number of points, at least 2, got {count}")

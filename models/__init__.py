@@ -13,10 +13,14 @@ __all__ = ["Parameter", "Theorem", "accuracy", "load", "names", "titles"]
 
 def __getattr__(name: str):
     # lazily: `derive list` must not pay for SymPy
-    if name in ("Parameter", "Theorem"):
-        from . import theorem
+    if name == "Parameter":
+        from .parameter import Parameter
 
-        return getattr(theorem, name)
+        return Parameter
+    if name == "Theorem":
+        from .theorem import Theorem
+
+        return Theorem
     if name == "accuracy":
         from .observables import accuracy
 

@@ -66,6 +66,14 @@ def _assigns_theorem(node: ast.Assign) -> bool:
     return any(isinstance(target, ast.Name) and target.id == "theorem" for target in node.targets)
 
 
+def _defines_theorem(path: Path) -> bool:
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError, OSError):
+        return False
+    return any(isinstance(node, ast.Assign) and _assigns_theorem(node) for node in tree.body)
+
+
 def _title(docstring: str | None) -> str:
     return (docstring or "").strip().partition("\n")[0].rstrip(".")
 
@@ -148,8 +156,10 @@ def _run(path: Path) -> ModuleType:
 
     if not path.is_file():
         beside = [p.name for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, beside, 1, 0.6)
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        near = difflib.get_close_matches(path.name, beside, 3, 0.6)
+        # a neighbour that is no theorem file (conftest.py) was not meant
+        meant = [name for name in near if _defines_theorem(path.parent / name)]
+        hint = f"; did you mean {path.parent / meant[0]}?" if meant else ""
         kind = "is not a file" if path.exists() else "does not exist"
         raise ResolventError(f"{path} {kind}{hint}")
     spec = importlib.util.spec_from_file_location(f"_theorem_file_{path.stem}", path)
@@ -162,12 +172,24 @@ def _run(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
+        if error.lineno is None or "\0" in path.read_text(encoding="utf-8", errors="replace"):
+            raise ResolventError(f"{path} is not Python source text: {error.msg}") from error
         raise ResolventError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except SystemExit as error:
+        line = _line_in(path, error)
+        raise ResolventError(f"{path}{line}: the file ends the process (sys.exit) instead of defining a theorem") from (
+            error
+        )
     except Exception as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path]
         kind = "" if isinstance(error, ResolventError) else f"{type(error).__name__}: "
-        where = f", line {lines[-1]}" if lines else ""
-        raise ResolventError(f"{path}{where}: {kind}{error}") from error
+        raise ResolventError(f"{path}{_line_in(path, error)}: {kind}{error}") from error
     finally:
         sys.path.remove(folder)
     return module
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    """The place in the user's file that an error went through last, as ``, line 7``."""
+    whole = path.resolve()
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == whole]
+    return f", line {lines[-1]}" if lines else ""

@@ -12,118 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sympy import Expr, Interval, S, Set, Symbol, erf, lambdify, sympify
+from sympy import Expr, Symbol, erf, lambdify, sympify
 
-from derive.errors import LawError, ParameterError
-from derive.numbers import as_array, exact
+from derive.errors import CertificationError, LawError, NotRationalError, ParameterError
+from derive.numbers import exact
 from derive.symbols import Deterministic, MatrixLetter, Signal
 
 from .catalogue import closest
+from .parameter import Parameter
 
 if TYPE_CHECKING:
     from derive.result import Limit
 
-__all__ = ["Parameter", "Theorem"]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A scalar of a theorem: its default, the set it lives in, and what it is.
-
-    Parameters
-    ----------
-    symbol : Symbol
-    default : number or Expr
-        An exact number where possible (``Rational(1, 2)``), so that any number of digits can be asked for.
-    domain : sympy Set
-        ``Interval.open(0, oo)``, ``S.Complexes``...; a bound may be another parameter of the theorem.
-    description : str
-
-    Examples
-    --------
-    >>> from sympy import Interval, Rational, Symbol, oo
-    >>> from models import Parameter
-    >>> ridge = Parameter(Symbol("lambda", positive=True), Rational(1, 10), Interval.open(0, oo), "ridge")
-    >>> ridge.domain_text
-    'lambda > 0'
-    >>> ridge.check(-1)
-    Traceback (most recent call last):
-        ...
-    derive.errors.ParameterError: lambda = -1 is outside its domain: lambda > 0 (ridge)
-    """
-
-    symbol: Symbol
-    default: Any
-    domain: Set
-    description: str
-
-    @property
-    def name(self) -> str:
-        """The name a user sets it by."""
-        return self.symbol.name
-
-    @property
-    def is_complex(self) -> bool:
-        """Whether complex values are in the domain."""
-        return self.domain == S.Complexes
-
-    @property
-    def domain_text(self) -> str:
-        """The domain, as a person would write it."""
-        return _domain_text(self.name, self.domain)
-
-    def check(self, value: Any, others: Mapping[Symbol, Any] | None = None) -> None:
-        """Raise :class:`~derive.errors.ParameterError` unless ``value`` (a number or an array) is in the domain.
-
-        ``others`` holds the values of the parameters that occur in the bounds of the domain.
-        """
-        bounds = sorted(self.domain.free_symbols, key=str)
-        missing = [s.name for s in bounds if s not in (others or {})]
-        if missing:
-            raise ParameterError(f"the domain of {self.name} needs the value of {', '.join(missing)}")
-        limits = {s: v if np.ndim(v := (others or {})[s]) else exact(v, s.name) for s in bounds}
-        if any(np.ndim(v) for v in (value, *limits.values())):
-            self._check_array(value, limits)
-        elif self.domain.subs(limits).contains(exact(value, self.name)) is not S.true:
-            self._refuse(value, limits)
-
-    def _check_array(self, value: Any, limits: Mapping[Symbol, Any]) -> None:
-        """The same for arrays, in double precision and at the speed of NumPy."""
-        values = as_array(value, np, self.name)
-        if self.domain == S.Complexes:
-            return
-        inside = np.imag(values) == 0
-        if isinstance(self.domain, Interval):
-            arrays = [as_array(v, np, s.name) for s, v in limits.items()]
-            low, high = lambdify(list(limits), [self.domain.start, self.domain.end], modules="numpy")(*arrays)
-            above = np.greater if self.domain.left_open else np.greater_equal
-            below = np.less if self.domain.right_open else np.less_equal
-            inside = inside & above(values.real, low) & below(values.real, high)
-        if not np.all(inside):
-            values, inside = np.broadcast_arrays(values, inside)
-            self._refuse(values[~inside].flat[0], limits)
-
-    def _refuse(self, value: Any, limits: Mapping[Symbol, Any]) -> None:
-        where = self.domain_text
-        if limits and not any(np.ndim(v) for v in limits.values()):
-            where += f", here {_domain_text(self.name, self.domain.subs(limits))}"
-        raise ParameterError(f"{self.name} = {value} is outside its domain: {where} ({self.description})")
-
-
-def _domain_text(name: str, domain: Set) -> str:
-    if domain == S.Complexes:
-        return f"{name} complex"
-    if domain == S.Reals:
-        return f"{name} real"
-    if not isinstance(domain, Interval):
-        return f"{name} in {domain}"
-    low = "<" if domain.left_open else "<="
-    high = "<" if domain.right_open else "<="
-    if domain.end is S.Infinity:
-        return f"{name} {low.replace('<', '>')} {domain.start}"
-    if domain.start is S.NegativeInfinity:
-        return f"{name} {high} {domain.end}"
-    return f"{domain.start} {low} {name} {high} {domain.end}"
+__all__ = ["Theorem"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +163,7 @@ class Theorem:
         for key, value in {**(params or {}), **overrides}.items():
             if self._is_scalar(key):
                 parameter = self.parameter(key)
-                values[parameter.symbol] = exact(value, parameter.name) if isinstance(value, str) else value
+                values[parameter.symbol] = parameter.read(value)
             else:
                 group = self.matrices(key)
                 laws = {k: v for k, v in laws.items() if not set(_as_tuple(k)) & set(group)}
@@ -339,6 +240,61 @@ class Theorem:
         limits = self.law.evaluate(values, digits=digits)
         return {**limits, **self.read_off(limits, values, digits=digits)}
 
+    def certify(
+        self, params: Mapping[Any, Any] | None = None, /, *, digits: int = 30, **overrides: Any
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return proven balls of the quantities and observables, and why an observable has none.
+
+        Parameters
+        ----------
+        params, **overrides
+            As for :meth:`resolve`, one point.
+        digits : int
+            Relative radius of the balls of the quantities, 10**-digits or less.
+
+        Returns
+        -------
+        balls : dict of str to arb or acb
+            An observable is evaluated on the balls of the quantities, in ball arithmetic.
+        refused : dict of str to str
+            Observable to the reason why it has no ball.
+
+        Raises
+        ------
+        derive.errors.BranchError, derive.errors.CertificationError
+            There is no limit at the point, or the proof could not be completed.
+
+        Examples
+        --------
+        >>> import models
+        >>> balls, refused = models.load("lssvm").certify(digits=20)
+        >>> list(balls), refused
+        (['mean', 'variance', 'accuracy'], {})
+        >>> float(balls["accuracy"].rad()) < 1e-20
+        True
+        """
+        from derive.lower.balls import BallKind
+
+        values = self.resolve(params, **overrides)
+        self.law.evaluate(values)  # where there is no limit, its message names the interval of the bulk
+        # an observable loses digits of what it is read off
+        spare = 10 if self.observables else 0
+        balls: dict[str, Any] = dict(self.law.certify(values, digits=digits + spare).value)
+        kind = BallKind(int(3.33 * (digits + spare)) + 64)
+        refused = {}
+        for name, expr in self.plain_observables.items():
+            env = {s: balls[s.name] if s.name in self.quantities else _number(values[s]) for s in expr.free_symbols}
+            try:
+                ball = _on_balls(expr, env, kind)
+            except (CertificationError, NotRationalError) as error:
+                refused[name] = str(error)
+                continue
+            if not ball.is_finite():
+                refused[name] = f"{name} is not finite or not smooth there"
+                continue
+            balls[name] = ball
+        return balls, refused
+
     def read_off(
         self, limits: Mapping[str, Any], params: Mapping[Any, Any], *, digits: int | None = None
     ) -> dict[str, Any]:
@@ -352,7 +308,7 @@ class Theorem:
         found = {}
         for name, expr in self.plain_observables.items():
             symbols = sorted(expr.free_symbols, key=str)
-            values = [limits[s.name] if s.name in limits else params[s] for s in symbols]
+            values = [limits[s.name] if s.name in limits else _number(params[s]) for s in symbols]
             if digits is None:
                 arrays = [np.asarray(v) if np.ndim(v) else complex(v) for v in values]
                 plain = [a.real if isinstance(a, complex) and a.imag == 0 else a for a in arrays]
@@ -384,6 +340,20 @@ def _as_tuple(key: Any) -> tuple[Any, ...]:
 
 def _names(letters: Iterable[MatrixLetter]) -> str:
     return ", ".join(m.name for m in letters)
+
+
+def _number(value: Any) -> Any:
+    return exact(value) if isinstance(value, str) else value
+
+
+def _on_balls(expr: Expr, env: Mapping[Symbol, Any], kind: Any) -> Any:
+    """Evaluate a scalar expression in ball arithmetic."""
+    from derive.lower import compile_program
+    from derive.lower.algebra import Algebra
+
+    with kind.context():
+        numbers = {symbol: kind.coerce(value, symbol.name) for symbol, value in env.items()}
+        return compile_program([expr]).run(numbers, Algebra(kind, {}, {}))[0]
 
 
 def _mp(value: Any, digits: int) -> Any:

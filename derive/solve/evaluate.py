@@ -127,8 +127,9 @@ def _host(value: Any) -> Any:
     return value.get() if hasattr(value, "get") and hasattr(value, "ndim") else np.asarray(value)
 
 
-# points per piece: small enough that the temporaries of a piece stay in the cache, large enough to amortise the calls
+# a batch from this size on is cut into as many equal pieces as there are cores, and pieces are no larger than twice it
 _PIECE = 32768
+# a value beyond this is a pole that rounding keeps finite
 _POLE = 1e14
 
 
@@ -139,15 +140,17 @@ def evaluate_batch(derivation: Derivation, system: System, binding: Binding, xp:
     count = batch.count
     components = components_of(derivation.ring, derivation.equation, derivation.elimination)
     on_host = is_numpy_namespace(xp)
-    step = _PIECE if on_host else count
-    pieces = [None] if count <= step else [np.arange(k, min(k + step, count)) for k in range(0, count, step)]
+    cores = os.cpu_count() or 1
+    pieces: list[Any] = [None]
+    if on_host and count > _PIECE:
+        pieces = np.array_split(np.arange(count), max(cores, -(-count // (2 * _PIECE))))
 
     def quickly(index: Any) -> Solution | None:
         return _solve_quickly(batch, components, system, index)
 
     if len(pieces) > 1:
         # array operations release the interpreter lock, so pieces run side by side
-        with ThreadPoolExecutor(min(len(pieces), os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(cores) as pool:
             parts = list(pool.map(quickly, pieces))
     else:
         parts = [quickly(pieces[0])]

@@ -27,7 +27,7 @@ __all__ = ["EFFORTS", "Plan", "plan", "solve_quick", "tau_expressions"]
 
 _CANDIDATES = 4
 # (averaged steps, Newton steps): few bring almost every point to its solution; stragglers are asked again with more
-EFFORTS = ((5, 6), (60, 14))
+EFFORTS = ((3, 7), (60, 14))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def _compile(derivation: Derivation) -> Plan:
     exprs = tau_expressions(derivation, system)
     return Plan(
         system.unknowns,
-        compile_program(system.substituted(system.residuals)),
+        # numerators: the same zeros, and no division per term and derivative
+        compile_program([r.as_numer_denom()[0] for r in system.substituted(system.residuals)]),
         compile_program([system.origin[u] for u in system.unknowns]),
         {name: k for k, name in enumerate(exprs)},
         compile_program(list(exprs.values())),
@@ -152,7 +153,7 @@ def _newton(compiled: Plan, unknowns: dict[Symbol, Any], numbers: Numbers, steps
         residual, rows = compiled.residuals.jacobian(env, numbers.algebra, list(compiled.names))
         step = _small_solve(numbers.algebra.kind, rows, residual)
         unknowns = {u: unknowns[u] - d for u, d in zip(compiled.names, step, strict=True)}
-        if k >= 2:
+        if k >= 3:
             error = xp.asarray(_relative(step, list(unknowns.values())))
             if bool(xp.all(error < 1e-13)):
                 break

@@ -19,6 +19,10 @@ TWO = ("solve", "two-sample-covariance")
         ((*MP, "--set", "c=2**3"), "c: expected a number"),
         ((*MP, "--set", "c=nan"), "c: expected a finite number, got nan"),
         ((*MP, "--set", "c=1e400000"), "c: the exponent"),
+        ((*MP, "--set", "c=1e400"), "c must be a number that double precision can hold, got 1.00000e+400\n"),
+        ((*MP, "--set", "c=1e-400"), "c must be a number that double precision can hold, got 1.00000e-400\n"),
+        ((*MP, "--set", "c=-1e400"), "c = -1.00000e+400 is outside its domain"),
+        ((*MP, "--set", "c=1/3", "--set", "c=2"), "--set c=2: c is set twice, to 1/3 before"),
         ((*MP, "--set", "c=-1"), "c = -1 is outside its domain: c > 0 (aspect ratio p/n)"),
         ((*MP, "--set", "c=1+1j"), "c = 1 + I is outside its domain: c > 0"),
         (("solve", "random-features", "--set", "eta=1/5"), "eta >= zeta, here eta >= 1/4"),
@@ -38,6 +42,7 @@ TWO = ("solve", "two-sample-covariance")
         (("show", "nowhere/"), "nowhere does not exist"),
         # laws
         ((*SC, "--law", "Sgma=1,4"), "sample-covariance has no matrix Sgma; did you mean Sigma?"),
+        ((*SC, "--law", "Sigma=1", "--law", "Sigma=2"), "--law Sigma=2: the law of Sigma is given twice"),
         ((*SC, "--law", "Sigma=1:0.5,4:0.6"), "must sum to 1, they sum to 11/10"),
         ((*SC, "--law", "Sigma=1:0.5,4"), "give a weight to every atom, or to none"),
         ((*SC, "--law", "Sigma=1:0.5,,4:0.5"), "cannot read ,4:0.5; write atoms and weights as Sigma=1:0.5,4:0.5"),
@@ -53,6 +58,7 @@ TWO = ("solve", "two-sample-covariance")
         (("plot", "semicircle", "-o", "a.png", "--sweep", "v"), "--sweep v: expected NAME=VALUE"),
         (("plot", "semicircle", "-o", "a.png", "--sweep", "v=1"), "expected NAME=START:STOP:COUNT"),
         (("plot", "semicircle", "-o", "a.png", "--sweep", "v=1:2:1"), "at least 2, got 1"),
+        (("plot", "semicircle", "-o", "a.png", "--sweep", "v=1:1:5"), "START and STOP are the same"),
         (("plot", "semicircle", "-o", "a.png", "--sweep", "w=1:2:3"), "semicircle has no parameter w"),
         (("plot", "semicircle", "-o", "a.png", "--sweep", "v=0:2:3"), "v = 0.0 is outside its domain: v > 0"),
         # checks

@@ -36,9 +36,9 @@ def test_matrices_as_laws():
     assert read_law("A", law_text(matrix)) == matrix
 
 
-def test_settings_are_exact_and_the_last_one_counts():
+def test_settings_are_exact():
     theorem = models.load("sample-covariance")
-    params = read_settings(theorem, ["c=0.1", "z = 1+0.5j", "c=1/3"], ["Sigma=2"])
+    params = read_settings(theorem, ["z = 1+0.5j", "c=1/3"], ["Sigma=2"])
     assert list(params.values()) == [Rational(1, 3), 1 + I / 2, atomic([2])]
 
 
@@ -50,6 +50,9 @@ def test_sweeps():
     assert len(read_sweep(theorem, "c=1:2")[1]) == 61
     assert np.array_equal(read_sweep(theorem, "z=1+1j:2+1j:3")[1], [1 + 1j, 1.5 + 1j, 2 + 1j])
     assert read_sweep(theorem, None)[0].symbol == theorem.axis[0]
+    # spelled complex it asks for the boundary value, which a real number does not
+    assert np.iscomplexobj(read_sweep(theorem, "z=1+0j:2+0j:3")[1])
+    assert not np.iscomplexobj(read_sweep(theorem, "c=1+0j:2:3")[1])
     for text in ("c=1:2:3:4", "c=1:2:-3", "c=1:2:1e3", "c=1:two:3"):
         with pytest.raises(ParameterError):
             read_sweep(theorem, text)
