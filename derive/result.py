@@ -279,7 +279,7 @@ class Limit:
         Parameters
         ----------
         params : mapping
-            Symbol -> number, array or string such as "1/2" (arrays broadcast against each other); deterministic
+            Symbol (or name) -> number, array or string such as "1/2" (arrays broadcast); deterministic
             matrix -> law (:func:`derive.atomic`, :func:`derive.density`) or small array; tuple of matrices -> joint
             law.
         device : {"cpu", "gpu"}
