@@ -133,8 +133,12 @@ def _unit(angle: float) -> complex | int:
 
 
 def _close(numbers: Numbers, x: Any, y: Any) -> bool:
-    xp = getattr(numbers.algebra.kind, "xp", None)
+    kind = numbers.algebra.kind
+    xp = getattr(kind, "xp", None)
     gap, size = abs(x - y), abs(x)
+    if hasattr(kind, "bits"):
+        # a proof rests on this equality of rational functions: ask for it to half the working precision
+        return bool(gap <= kind.number(2) ** (-(kind.bits // 2)) * size)
     if xp is None or isinstance(gap, float):
         return bool(gap <= 1e-9 * size)
     return bool(xp.all(gap <= 1e-9 * size))
