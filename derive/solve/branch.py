@@ -186,7 +186,7 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
     fixed = _rotated(equation, equation.fixed)
     low, high, size = hermitian_range(equation.algebra, fixed, blocks, count, relative=True)
     real = (high <= _ZERO * size) & (low >= -_ZERO * size)
-    steepness = xp.zeros(count)
+    steepness, mass = xp.zeros(count), xp.zeros(count)
     for k, y in enumerate(_HEIGHTS):
         for steps in (40 if k == 0 else 4, 200):
             tau = _average(equation, tau, y, steps)
@@ -198,6 +198,7 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
                 break
         if y < _LOW:
             steepness = xp.where(good, low / y**0.5, steepness)
+            mass = xp.where(good, y * sum((abs(t) for t in tau), start=mass * 0), mass)
         ground, error = _newton(equation, tau, None, 12)
         accepted, positive = _accepted(equation, ground, count)
         new = (error < 1e-10) & accepted & (status == int(Status.NOT_CONVERGED))
@@ -211,6 +212,9 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
         # the landing can be singular (a family of solutions on the axis); Re G that does not vanish with y decides
         lost = status == int(Status.NOT_CONVERGED)
         status = xp.where(lost & real & ~asked & (steepness > 1), int(Status.INSIDE_BULK), status)
+        # a resolvent that grows like 1/y belongs to an eigenvalue 0 that keeps a share of the spectrum
+        lost = status == int(Status.NOT_CONVERGED)
+        status = xp.where(lost & (mass > 1e-3), int(Status.NOT_INVERTIBLE), status)
     return best, status
 
 

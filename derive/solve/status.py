@@ -35,8 +35,8 @@ _MESSAGES = {
     Status.CONVERGED: "converged on the branch of the limit",
     Status.INSIDE_BULK: "the real point lies inside the bulk of the spectrum, where the resolvent has no limit; take a "
     "point with a positive imaginary part, or imaginary part +0 for the boundary value",
-    Status.NOT_INVERTIBLE: "the matrix that is inverted has singular values arbitrarily close to 0 in the limit, so "
-    "its inverse has no deterministic equivalent there, although the equations have a solution by continuation",
+    Status.NOT_INVERTIBLE: "the matrix that is inverted has singular values arbitrarily close to 0 in the limit, "
+    "so its inverse has no deterministic equivalent there, although the equations have a solution by continuation",
     Status.NOT_CONVERGED: "the iteration did not converge: the point is at or near an edge of the spectrum, or "
     "the matrix that is inverted is singular in the limit",
     Status.INDETERMINATE: "the formula is 0/0 at this point although the equations have their solution; the limit may "
