@@ -10,7 +10,7 @@ from typing import Any
 
 from ..lower.element import ARRAYS, Element
 
-__all__ = ["coupled_groups", "dense_blocks", "floating", "hermitian_range"]
+__all__ = ["coupled_groups", "dense_blocks", "floating", "hermitian_range", "magnitude"]
 
 
 def coupled_groups(entries: Mapping[tuple[int, int], Any], count: int) -> list[list[int]]:
@@ -71,7 +71,7 @@ def hermitian_range(
             # the common case: one multiple of the identity, no axis to reduce over
             data = floating(xp, inside[group[0], group[0]].data)
             bottom = top = xp.real(data) if _complex(xp, data) else data
-            scale = abs(data)
+            scale = magnitude(xp, data)
         elif len(group) == 1 and mode != "matrix":
             values = inside[group[0], group[0]].data if inside else xp.zeros((1, 1))
             real, largest = xp.real(values) if _complex(xp, values) else values, abs(values)
@@ -120,6 +120,11 @@ def floating(xp: Any, x: Any) -> Any:
         return xp.asarray(x, dtype=xp.complex128)
     x = xp.asarray(x)
     return xp.astype(x, xp.float64) if xp.isdtype(x.dtype, "integral") else x
+
+
+def magnitude(xp: Any, x: Any) -> Any:
+    """A norm of the entries, |Re| + |Im|: within a factor of the modulus, and no square roots."""
+    return abs(xp.real(x)) + abs(xp.imag(x)) if _complex(xp, x) else abs(x)
 
 
 def _lift(xp: Any, x: Element, mode: str) -> Any:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sympy import Expr, Symbol
+from sympy import Expr, Symbol, Trace, expand, horner
 
 from ..lower.program import Program, compile_program
 from ..pipeline import Derivation
 from ..system import System
 from .component import Component
-from .dense import hermitian_range
+from .dense import floating, hermitian_range, magnitude
 from .linear import solve_dense
 from .matrix_equation import MatrixEquation, Numbers
 from .rotation import multipliers, rotations
@@ -74,13 +74,20 @@ def _compile(derivation: Derivation) -> Plan:
     exprs = tau_expressions(derivation, system)
     return Plan(
         system.unknowns,
-        # numerators: the same zeros, and no division per term and derivative
-        compile_program([r.as_numer_denom()[0] for r in system.substituted(system.residuals)]),
+        compile_program([_nested(r, system.unknowns) for r in system.substituted(system.residuals)]),
         compile_program([system.origin[u] for u in system.unknowns]),
         {name: k for k, name in enumerate(exprs)},
         compile_program(list(exprs.values())),
         compile_program(system.substituted(list(system.values.values()))),
     )
+
+
+def _nested(residual: Expr, unknowns: Sequence[Symbol]) -> Expr:
+    """The numerator, in Horner's form where it is a polynomial: the same zeros with the fewest operations."""
+    numerator = residual.as_numer_denom()[0]
+    if not numerator.is_polynomial(*unknowns) or numerator.has(Trace):
+        return numerator
+    return horner(expand(numerator), wrt=tuple(reversed(unknowns)))
 
 
 def solve_quick(
@@ -130,13 +137,13 @@ def _rotate(derivation: Derivation, equation: MatrixEquation, numbers: Numbers, 
     """Choose one rotation with ``Re A0 >= 0`` at every point; returns where it is 0 (real points), None if there
     is none.
     """
-    xp = numbers.algebra.kind.xp
+    xp, algebra = numbers.algebra.kind.xp, numbers.algebra
     for rotation in rotations(derivation.ring, equation.component):
         for k, p in enumerate(multipliers(rotation, numbers)):
             if k == _CANDIDATES:
                 break
-            rotated = {(rotation.order[i], j): numbers.algebra.scale(p[i], x) for (i, j), x in equation.fixed.items()}
-            low, high, size = hermitian_range(numbers.algebra, rotated, equation.size, count, relative=True)
+            rotated = {(rotation.order[i], j): algebra.scale(p[i], x) for (i, j), x in equation.fixed.items()}
+            low, high, size = hermitian_range(algebra, rotated, equation.size, count, relative=True)
             if bool(xp.all(low >= -1e-13 * size)):
                 equation.rotate(list(enumerate(rotation.order)), p)
                 # Re G = 0 there: inside or outside the bulk is for the slow way to tell
@@ -154,16 +161,15 @@ def _newton(compiled: Plan, unknowns: dict[Symbol, Any], numbers: Numbers, steps
         step = _small_solve(numbers.algebra.kind, rows, residual)
         unknowns = {u: unknowns[u] - d for u, d in zip(compiled.names, step, strict=True)}
         if k >= 3:
-            error = xp.asarray(_relative(step, list(unknowns.values())))
+            error = _relative(xp, step, list(unknowns.values()))
             if bool(xp.all(error < 1e-13)):
                 break
     return unknowns, error + 2.3e-16
 
 
-def _relative(step: Sequence[Any], values: Sequence[Any]) -> Any:
-    if len(step) == 1:
-        return abs(step[0] / values[0])
-    return sum(abs(d) for d in step) / sum(abs(x) for x in values)
+def _relative(xp: Any, step: Sequence[Any], values: Sequence[Any]) -> Any:
+    moved, size = (sum(magnitude(xp, floating(xp, x)) for x in xs) for xs in (step, values))
+    return moved / size
 
 
 def _small_solve(kind: Any, rows: Sequence[Sequence[Any]], residual: Sequence[Any]) -> list[Any]:
@@ -189,8 +195,9 @@ def _judge(equation: MatrixEquation, tau: Sequence[Any], count: int) -> Any:
     rotated = {(order[i], j): x if _is_one(weights[i]) else algebra.scale(1 / weights[i], x) for (i, j), x in K.items()}
     low, _, size = hermitian_range(algebra, rotated, equation.size, count, relative=True)
     image = equation.traces(equation.inverse(K))
-    gap = sum(abs(a - b) for a, b in zip(image, tau, strict=True))
-    return (low > 1e-10 * size) & xp.asarray(gap <= 1e-8 * sum(abs(a) for a in tau))
+    gap = sum(magnitude(xp, floating(xp, a - b)) for a, b in zip(image, tau, strict=True))
+    size_of_tau = sum(magnitude(xp, floating(xp, a)) for a in tau)
+    return (low > 1e-10 * size) & xp.asarray(gap <= 1e-8 * size_of_tau)
 
 
 def _is_one(x: Any) -> bool:
