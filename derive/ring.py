@@ -102,7 +102,6 @@ class Ring:
         self._families = {m.name: f"joint{k}" for k, group in enumerate(commuting) for m in group}
         self._inner = dict(inner or {})
         self._atoms: dict[str, InverseAtom] = {}
-        self._words: dict[Expr, Word] = {}
         self.unknowns: set[int] = set()
         self.traces: dict[int, Word] = {}
         self.forms: dict[int, Word] = {}

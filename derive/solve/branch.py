@@ -19,7 +19,7 @@ from .component import Component, hermitised
 from .dense import floating, hermitian_range
 from .linear import solve_small
 from .matrix_equation import MatrixEquation, Numbers
-from .rotation import multipliers, rotations
+from .rotation import multipliers, rotated, rotations
 from .status import Status
 
 __all__ = ["BranchSolution", "solve_component"]
@@ -91,8 +91,8 @@ def _groups(
                 if k <= tried:
                     continue
                 tried = k
-                rotated = {(rotation.order[i], j): numbers.algebra.scale(p[i], x) for (i, j), x in fixed.items()}
-                low, _, size = hermitian_range(numbers.algebra, rotated, m, len(left))
+                turned = rotated(numbers.algebra, rotation.order, p, fixed)
+                low, _, size = hermitian_range(numbers.algebra, turned, m, len(left))
                 good = to_host(low > _STRICT * size if strict else low >= -1e-12 * size)
                 if good.any():
                     xp = numbers.algebra.kind.xp
@@ -170,9 +170,7 @@ def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple
 
 
 def _rotated(equation: MatrixEquation, K: Mapping[tuple[int, int], Any]) -> dict[tuple[int, int], Any]:
-    position = dict(equation.shift)
-    row = {i: (s, 1 / weight) for (i, s), weight in position.items()}
-    return {(row[i][0], j): equation.algebra.scale(row[i][1], x) for (i, j), x in K.items()}
+    return rotated(equation.algebra, equation.places, equation.multipliers, K)
 
 
 def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[Any], Any]:

@@ -35,9 +35,9 @@ from .component import Component, Unknown, components_of
 from .digits import as_mp, evaluate_digits, numbers_at, origin_values, refine_component
 from .evaluate import Batch, evaluate_batch, finish, reduced_jacobian
 from .hermitian import definiteness, hermitian_part, is_definite
-from .linear import solve_dense
+from .linear import identity_minus, solve_dense, solve_small
 from .matrix_equation import MatrixEquation, Numbers
-from .rotation import multipliers, rotations
+from .rotation import multipliers, rotated, rotations
 from .status import Status
 
 __all__ = ["Certificate", "certify"]
@@ -360,9 +360,7 @@ def prove_component(
 
         def dyson(t: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
             G = equation.inverse(equation.K(t))
-            slope = equation.derivative(G)
-            n = len(t)
-            rows = [[(kind.one if i == j else kind.zero) - slope[i][j] for j in range(n)] for i in range(n)]
+            rows = identity_minus(kind, equation.derivative(G))
             return [a - b for a, b in zip(t, equation.traces(G), strict=True)], rows
 
         size = _scale(centre)
@@ -398,24 +396,21 @@ def _branch_proven(
             part = hermitian_part(ring, component, numbers, rotation.order, weights)
             if part is None:
                 # not visible by structure: a strictly accretive A0 can still be proven numerically
-                if not is_definite(equation, _rotate(equation, rotation.order, weights, equation.fixed)):
+                if not is_definite(equation, rotated(numbers.algebra, rotation.order, weights, equation.fixed)):
                     continue
             elif not definiteness(equation, part)[0]:
                 continue
             accretive = True
             K = equation.K(list(tau))
-            if is_definite(equation, _rotate(equation, rotation.order, weights, K)):
+            if is_definite(equation, rotated(numbers.algebra, rotation.order, weights, K)):
                 return True, True
             if part or not real or part is None:
                 continue
             # A0 is exactly anti-Hermitian and the solution real: Re G = 0, so look at its growth with the lift
             equation.rotate([(i, s) for i, s in enumerate(rotation.order)], weights)
             G = equation.inverse(equation.K(exact_tau))
-            slope = equation.derivative(G)
-            n = len(tau)
-            rows = [[(kind.one if i == j else kind.zero) - slope[i][j] for j in range(n)] for i in range(n)]
-            lift = solve_dense(kind, rows, equation.source(G))
-            rising = _rotate(equation, rotation.order, weights, equation.slope(lift))
+            lift = solve_small(kind, equation.derivative(G), equation.source(G))
+            rising = rotated(numbers.algebra, rotation.order, weights, equation.slope(lift))
             equation.rotate([(k, k) for k in range(equation.size)], [kind.one] * equation.size)
             if is_definite(equation, rising):
                 return True, True
@@ -431,9 +426,3 @@ def _real_trace(unknown: Unknown, t: Any) -> Any:
     if isinstance(t, acb) and unknown.k == unknown.l and unknown.weight is None and t.imag.contains(0):
         return t.real
     return t
-
-
-def _rotate(
-    equation: MatrixEquation, order: Sequence[int], p: Sequence[Any], K: Mapping[tuple[int, int], Any]
-) -> dict[tuple[int, int], Any]:
-    return {(order[i], j): equation.algebra.scale(p[i], x) for (i, j), x in K.items()}

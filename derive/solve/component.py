@@ -60,8 +60,8 @@ class Component:
     """Blocks 0..m-1 with their spaces, the deterministic part, the noise, the unknowns and how they enter eta.
 
     ``pairings`` holds (i, j, unknown, left, right, space, matrix): ``eta[i, j] += variance * size * tau * left right``.
-    ``labels`` are the block numbers in the pencil, ``pivots`` the ones symbolic elimination took,
-    ``balanced`` the same component with rows multiplied by deterministic matrices (see :func:`balance`).
+    ``pivots`` are the ones symbolic elimination took, ``balanced`` the same component with rows multiplied by
+    deterministic matrices (see :func:`balance`).
     """
 
     spaces: tuple[Space, ...]
@@ -69,7 +69,6 @@ class Component:
     noise: tuple[Noise, ...]
     unknowns: tuple[Unknown, ...]
     pairings: tuple[tuple[int, int, int, Entry, Entry, Space, Letter], ...]
-    labels: tuple[int, ...]
     pivots: tuple[tuple[int, int], ...] = ()
     balanced: Component | None = None
 
@@ -109,7 +108,7 @@ def _component(ring: Ring, equation: DysonEquation, pencil: Pencil, members: lis
         for t in equation.taus
         if t.row in local and t.col in local
     }
-    return _pair(ring, tuple(pencil.blocks[b].space for b in members), fixed, noise, tuple(members), names)
+    return _pair(ring, tuple(pencil.blocks[b].space for b in members), fixed, noise, names)
 
 
 def _pair(
@@ -117,7 +116,6 @@ def _pair(
     spaces: tuple[Space, ...],
     fixed: Mapping[tuple[int, int], Entry],
     noise: list[Noise],
-    labels: tuple[int, ...],
     names: Mapping[tuple[int, int, str], str] | None,
 ) -> Component:
     """Every pairing of the noise; unknowns are shared by block and weight, named after the symbolic ones."""
@@ -141,7 +139,7 @@ def _pair(
                 left = Entry(ring.scale(y, first.left.poly), first.left.conjugate)
                 right = Entry(ring.scale(x, second.right.poly), second.right.conjugate)
                 pairings.append((first.i, second.k, unknowns[key], left, right, spaces[second.i], first.matrix))
-    return Component(spaces, fixed, tuple(noise), tuple(out), tuple(pairings), labels)
+    return Component(spaces, fixed, tuple(noise), tuple(out), tuple(pairings))
 
 
 def _unit(ring: Ring, word: Word) -> Entry | None:
@@ -186,7 +184,7 @@ def balance(ring: Ring, component: Component) -> Component | None:
     for u in component.unknowns:
         weight = () if u.weight is None else next(iter(u.weight.poly.terms))
         names[u.k, u.l, word_key(ring.normal(words[u.l] + weight))] = u.name or ""
-    return _pair(ring, component.spaces, fixed, noise, component.labels, names)
+    return _pair(ring, component.spaces, fixed, noise, names)
 
 
 def _word(poly: Poly) -> Word | None:
@@ -230,7 +228,7 @@ def hermitised(ring: Ring, component: Component) -> Component:
             )
         )
     spaces = component.spaces * 2
-    return _pair(ring, spaces, fixed, noise, component.labels * 2, None)
+    return _pair(ring, spaces, fixed, noise, None)
 
 
 def variance_of(regime: Regime, letter: Letter) -> Expr:

@@ -18,7 +18,7 @@ from ..lower.represent import represent
 from ..pipeline import Derivation
 from ..system import System
 from .evaluate import finish, reduced_jacobian
-from .linear import solve_dense
+from .linear import solve_dense, solve_small
 from .matrix_equation import MatrixEquation, Numbers
 
 __all__ = ["Digits", "evaluate_digits", "numbers_at", "refine_component"]
@@ -100,9 +100,7 @@ def refine_component(equation: MatrixEquation, start: list[Any], steps: int) -> 
     for _ in range(steps):
         G = equation.inverse(equation.K(tau))
         residual = [b - a for a, b in zip(tau, equation.traces(G), strict=True)]
-        jacobian = equation.derivative(G)
-        rows = [[kind.one * (i == j) - jacobian[i][j] for j in range(len(tau))] for i in range(len(tau))]
-        tau = [a + d for a, d in zip(tau, solve_dense(kind, rows, residual), strict=True)]
+        tau = [a + d for a, d in zip(tau, solve_small(kind, equation.derivative(G), residual), strict=True)]
     return tau
 
 

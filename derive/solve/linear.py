@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["solve_dense", "solve_small"]
+__all__ = ["identity_minus", "solve_dense", "solve_small"]
 
 
 def solve_small(kind: Any, jacobian: Sequence[Sequence[Any]], residual: Sequence[Any]) -> list[Any]:
     """Solve ``(I - jacobian) d = residual`` entry by entry."""
-    n = len(residual)
-    rows = [[kind.one * (i == j) - jacobian[i][j] for j in range(n)] for i in range(n)]
-    return solve_dense(kind, rows, list(residual))
+    return solve_dense(kind, identity_minus(kind, jacobian), list(residual))
+
+
+def identity_minus(kind: Any, jacobian: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """``I - jacobian``."""
+    n = len(jacobian)
+    return [[kind.one * (i == j) - jacobian[i][j] for j in range(n)] for i in range(n)]
 
 
 def solve_dense(kind: Any, rows: Sequence[Sequence[Any]], residual: Sequence[Any]) -> list[Any]:

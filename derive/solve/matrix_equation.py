@@ -124,6 +124,8 @@ class MatrixEquation:
         self._order: Sequence[tuple[int, int]] = [(k, k) for k in range(self.size)]
         self._ground: Sequence[tuple[int, int]] | None = None
         self.shift: Mapping[tuple[int, int], Any] = {}
+        self.places: Sequence[int] = range(self.size)
+        self.multipliers: Sequence[Any] = ()
         # the size that the unknowns have far from the axis, set by whoever solves
         self.unit: Any = 0.0
 
@@ -141,6 +143,7 @@ class MatrixEquation:
         self._order, self._ground = order, ground
         one = self.algebra.kind.one
         self.shift = {(i, s): one / multipliers[i] for i, s in order}
+        self.places, self.multipliers = [s for _, s in sorted(order)], multipliers
 
     def identity(self, block: int) -> Any:
         return self.algebra.identity(self.component.spaces[block].label)

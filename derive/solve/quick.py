@@ -21,7 +21,7 @@ from .component import Component
 from .dense import floating, hermitian_range, magnitude
 from .linear import solve_dense
 from .matrix_equation import MatrixEquation, Numbers
-from .rotation import multipliers, rotations
+from .rotation import multipliers, rotated, rotations
 
 __all__ = ["EFFORTS", "Plan", "plan", "solve_quick", "tau_expressions"]
 
@@ -142,8 +142,8 @@ def _rotate(derivation: Derivation, equation: MatrixEquation, numbers: Numbers, 
         for k, p in enumerate(multipliers(rotation, numbers)):
             if k == _CANDIDATES:
                 break
-            rotated = {(rotation.order[i], j): algebra.scale(p[i], x) for (i, j), x in equation.fixed.items()}
-            low, high, size = hermitian_range(algebra, rotated, equation.size, count, relative=True)
+            turned = rotated(algebra, rotation.order, p, equation.fixed)
+            low, high, size = hermitian_range(algebra, turned, equation.size, count, relative=True)
             if bool(xp.all(low >= -1e-13 * size)):
                 equation.rotate(list(enumerate(rotation.order)), p)
                 # Re G = 0 there: inside or outside the bulk is for the slow way to tell
@@ -189,16 +189,9 @@ def _judge(equation: MatrixEquation, tau: Sequence[Any], count: int) -> Any:
     algebra = equation.algebra
     xp = algebra.kind.xp
     K = equation.K(tau)
-    order, weights = {}, {}
-    for (i, s), w in equation.shift.items():
-        order[i], weights[i] = s, w
-    rotated = {(order[i], j): x if _is_one(weights[i]) else algebra.scale(1 / weights[i], x) for (i, j), x in K.items()}
-    low, _, size = hermitian_range(algebra, rotated, equation.size, count, relative=True)
+    turned = rotated(algebra, equation.places, equation.multipliers, K)
+    low, _, size = hermitian_range(algebra, turned, equation.size, count, relative=True)
     image = equation.traces(equation.inverse(K))
     gap = sum(magnitude(xp, floating(xp, a - b)) for a, b in zip(image, tau, strict=True))
     size_of_tau = sum(magnitude(xp, floating(xp, a)) for a in tau)
     return (low > 1e-10 * size) & xp.asarray(gap <= 1e-8 * size_of_tau)
-
-
-def _is_one(x: Any) -> bool:
-    return isinstance(x, int | float | complex) and x == 1

@@ -11,7 +11,7 @@ hermitised pair.
 from __future__ import annotations
 
 import cmath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -21,7 +21,7 @@ from ..ring import Poly, Ring, word_key
 from .component import Component, adjoint
 from .matrix_equation import Numbers
 
-__all__ = ["Rotation", "multipliers", "rotations"]
+__all__ = ["Rotation", "multipliers", "rotated", "rotations"]
 
 # the real positive case first, then the two half planes, then the rest of the circle
 _ANGLES = tuple(cmath.pi * k / 8 for k in (0, 4, -4, 8, 2, -2, 6, -6, 1, -1, 3, -3, 5, -5, 7, -7))
@@ -93,12 +93,23 @@ def _mirrored(
             yield i, r, a, b
 
 
-def multipliers(rotation: Rotation, numbers: Numbers, conjugate: frozenset[int] = frozenset()) -> Iterator[list[Any]]:
+def rotated(
+    algebra: Any, order: Sequence[int], p: Sequence[Any], K: Mapping[tuple[int, int], Any]
+) -> dict[tuple[int, int], Any]:
+    """The blocks of ``P K``: row i times ``p[i]``, in position ``order[i]``."""
+    return {(order[i], j): x if _is_one(p[i]) else algebra.scale(p[i], x) for (i, j), x in K.items()}
+
+
+def _is_one(x: Any) -> bool:
+    return isinstance(x, int | float | complex) and x == 1
+
+
+def multipliers(rotation: Rotation, numbers: Numbers) -> Iterator[list[Any]]:
     """Solutions p of the constraints on a grid of free phases; inconsistent phases are skipped."""
     m = len(rotation.order)
     values = []
     for i, j, a, b in rotation.constraints:
-        values.append((i, j, numbers.fraction(a, i in conjugate), numbers.fraction(b, j in conjugate)))
+        values.append((i, j, numbers.fraction(a), numbers.fraction(b)))
     group = list(range(m))
     for i, j, _, _ in values:
         old, new = group[j], group[i]

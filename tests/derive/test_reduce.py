@@ -61,7 +61,7 @@ def reference(law: Limit, params: dict) -> tuple[dict, object]:
     merged = derivation.merged
     tau = np.array([names.get(merged.get(position[x], position[x]), 0.0) for x in unknowns], complex)
     equation = MatrixEquation(numbers, whole, regime)
-    place = {b: k for k, b in enumerate(whole.labels)}
+    place = {b: k for k, b in enumerate(paired.growing())}
     equation.rotate([(place[i], place[j]) for i, j in derivation.elimination.pivots], [1.0] * len(place))
     for _ in range(8 if unknowns else 0):
         G = equation.inverse(equation.K(list(tau)))
