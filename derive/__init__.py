@@ -21,6 +21,7 @@ _HOME = {
     ),
     "symbols": ("Deterministic", "Gaussian", "Signal", "Wigner", "dimensions"),
     "laws": ("atomic", "density", "joint"),
+    "functionals": ("Alignment", "Eigenvalue"),
     "limits": ("deterministic_equivalent", "limit"),
     "equivalent": ("DeterministicEquivalent",),
     "result": ("Evaluation", "Limit"),
@@ -36,6 +37,7 @@ __all__ = sorted(_MODULE)
 if TYPE_CHECKING:
     from .equivalent import DeterministicEquivalent  # noqa: F401
     from .errors import *  # noqa: F403
+    from .functionals import Alignment, Eigenvalue  # noqa: F401
     from .laws import atomic, density, joint  # noqa: F401
     from .limits import deterministic_equivalent, limit  # noqa: F401
     from .result import Evaluation, Limit  # noqa: F401
