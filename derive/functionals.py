@@ -113,7 +113,7 @@ class Alignment(SpectralFunctional):
     def __new__(cls, matrix: Any, signal: Any, index: Any = 1) -> Alignment:
         matrix = _square("Alignment", matrix)
         if not isinstance(signal, Signal):
-            raise ParameterError(f"Alignment takes a Signal second, got {signal!r}; declare it as Signal('u', dim, ...)")
+            raise ParameterError(f"Alignment takes a Signal second, got {signal!r}; declare it by Signal('u', dim)")
         if signal.shape[0] != matrix.rows:
             raise DimensionError(
                 f"Alignment: {signal.name} has dimension {signal.shape[0]} and {matrix} acts on dimension {matrix.rows}"
