@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from .dependence import Dependence
 from .field import Fraction
 from .graph import feedback_set, topological
 from .ring import InverseAtom, Ring
-from .spelling import isolate
+from .spelling import isolate, length
 
-__all__ = ["Equation", "is_affine", "solve_affine", "solve_core"]
+__all__ = ["Core", "Equation", "is_affine", "solve_affine", "solve_core"]
+
+# one equation in one unknown replaces several in several while it stays this short (monomials in factored form)
+_READABLE = 16
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,15 @@ class Equation:
     unknown: int
     residual: Fraction
     value: Fraction | None
+
+
+@dataclass(frozen=True)
+class Core:
+    """A solved component: fixed-point equations, definitions in order, and shifts that are another shift."""
+
+    equations: tuple[Equation, ...]
+    definitions: tuple[tuple[int, Fraction], ...]
+    same: Mapping[int, int]
 
 
 def is_affine(local: Mapping[int, Fraction], dependence: Dependence) -> bool:
@@ -93,19 +106,30 @@ def _fewer_traces(ring: Ring, local: Mapping[int, Fraction]) -> dict[int, Fracti
 
 def solve_core(
     ring: Ring, local: Mapping[int, Fraction], shifts: set[int], dependence: Dependence, prefer: Sequence[int]
-) -> tuple[list[Equation], list[tuple[int, Fraction]]]:
+) -> Core:
     """Choose the fixed-point unknowns of a nonlinear component."""
     field = ring.field
     local = _fewer_traces(ring, local)
     inside = sorted(local)
     mine = [v for v in inside if v in shifts]
     hidden = set().union(*(dependence.hidden(e) for e in local.values()))
+    residuals = {v: Fraction(field, (field.generator(v) - e).num, field.one.num) for v, e in local.items()}
     if mine and not (hidden - set(mine)) & set(inside):
-        found = _eliminate_linear(ring, local, mine)
-        if found is not None:
-            return found
+        polys, same = _merge_shifts(ring, residuals, mine, dependence)
+        keep = [v for v in mine if v not in same]
+        left = _eliminate_linear(ring, polys, [v for v in inside if v not in mine])
+        if left is not None:
+            equations = [Equation(v, p, isolate(ring, p, v)) for v, p in zip(keep, left[0], strict=True)]
+            return Core(tuple(equations), tuple(left[1]), same)
     edges = {v: [w for w in sorted(dependence.of(local[v])) if w in local] for v in inside}
-    chosen = feedback_set(inside, edges, [*mine, *prefer])
+    chosen = feedback_set(inside, edges, [*mine, *prefer], limit=1)
+    if chosen is None and not hidden & set(inside):
+        single = _single_unknown(ring, residuals, [v for v in prefer if v in local] or inside)
+        if single is not None:
+            return single
+    if chosen is None:
+        chosen = feedback_set(inside, edges, [*mine, *prefer])
+    assert chosen is not None
     rest = [v for v in inside if v not in chosen]
     order = topological(rest, {v: [w for w in edges[v] if w in rest] for v in rest})
     assert order is not None
@@ -113,9 +137,9 @@ def solve_core(
     if len(chosen) == 1 and not hidden & set(inside):
         linear = _linear_solution(ring, chosen[0], local[chosen[0]], definitions)
         if linear is not None:
-            return [], [(chosen[0], linear), *definitions]
+            return Core((), ((chosen[0], linear), *definitions), {})
     equations = [Equation(v, field.generator(v) - local[v], local[v]) for v in chosen]
-    return equations, definitions
+    return Core(tuple(equations), tuple(definitions), {})
 
 
 def _linear_solution(
@@ -132,19 +156,66 @@ def _linear_solution(
     return -(zero / (field.subs(poly, {unknown: field.one}) - zero))
 
 
+def _merge_shifts(
+    ring: Ring, residuals: Mapping[int, Fraction], shifts: Sequence[int], dependence: Dependence
+) -> tuple[dict[int, Fraction], dict[int, int]]:
+    """Shifts that obey ``T(kappa_i) = T(kappa_j)`` with one function T of both are made one.
+
+    They are equal: T is injective near infinity, where both are when the spectral point is, and what is equal there
+    stays equal by analytic continuation. The equation is found as the difference of two others, such as
+    ``tau_1 tau_2 = T(kappa_i)`` and ``tau_2 tau_1 = T(kappa_j)``.
+    """
+    polys, same = dict(residuals), dict[int, int]()
+    while True:
+        found = _same_shift(polys, shifts, ring, dependence)
+        if found is None:
+            return polys, same
+        redundant, gone, other = found
+        del polys[redundant]
+        polys = {v: ring.renamed(p, {gone: other}) for v, p in polys.items()}
+        same = {v: other if w == gone else w for v, w in same.items()} | {gone: other}
+
+
+def _same_shift(
+    polys: Mapping[int, Fraction], shifts: Sequence[int], ring: Ring, dependence: Dependence
+) -> tuple[int, int, int] | None:
+    for (_, p), (second, q) in combinations(polys.items(), 2):
+        if p.generators() - ring.traces.keys() != q.generators() - ring.traces.keys():
+            continue
+        gap = p - q
+        pair = sorted(dependence.of(gap) & set(shifts))
+        if len(pair) == 2 and not gap.generators() & set(polys) and not ring.renamed(gap, {pair[1]: pair[0]}):
+            return second, pair[1], pair[0]
+    return None
+
+
+def _single_unknown(ring: Ring, residuals: Mapping[int, Fraction], candidates: Sequence[int]) -> Core | None:
+    """One short polynomial equation in one unknown, the others rational functions of it; None if there is none."""
+    for v in candidates:
+        left = _eliminate_linear(ring, residuals, [w for w in residuals if w != v], forward=True)
+        if left is None or len(left[0]) != 1 or length(left[0][0]) > _READABLE:
+            continue
+        equation = Equation(v, left[0][0], isolate(ring, left[0][0], v))
+        return Core((equation,), tuple(left[1]), {})
+    return None
+
+
 def _eliminate_linear(
-    ring: Ring, local: Mapping[int, Fraction], keep: Sequence[int]
-) -> tuple[list[Equation], list[tuple[int, Fraction]]] | None:
-    """Solve for the Dyson unknowns one at a time where an equation is linear in one; the shifts remain."""
+    ring: Ring, residuals: Mapping[int, Fraction], unknowns: Sequence[int], forward: bool = False
+) -> tuple[list[Fraction], list[tuple[int, Fraction]]] | None:
+    """Solve for ``unknowns`` one at a time where an equation is linear in one.
+
+    Returns the equations that remain and the solved unknowns, or None where no equation is linear any more.
+    ``forward`` takes first what follows from the unknowns that are kept.
+    """
     field = ring.field
-    residuals = {v: (field.generator(v) - e) for v, e in local.items()}
-    polys = {v: Fraction(field, r.num, field.one.num) for v, r in residuals.items()}
-    pending = [v for v in sorted(local) if v not in keep]
+    polys, pending, everything = dict(residuals), sorted(unknowns), set(residuals)
     solved: list[tuple[int, Fraction]] = []
     while pending:
         best = None
         for name, poly in polys.items():
             degrees = poly.num.degrees()
+            open_ = sum(bool(degrees[v]) for v in pending) if forward else 0
             for v in pending:
                 if degrees[v] != 1:
                     continue
@@ -152,7 +223,7 @@ def _eliminate_linear(
                 slope = field.subs(poly, {v: field.one}) - zero
                 # an equation without traces leaves the trace to the fixed point: kappa/l - 1, not f kappa T / l
                 traces = sum(bool(d) for g, d in enumerate(degrees) if g in ring.traces)
-                rank = (traces, len(slope.num.monoms()), len(poly.num.monoms()), v, name)
+                rank = (open_, traces, len(slope.num.monoms()), len(poly.num.monoms()), v, name)
                 if best is None or rank < best[0]:
                     best = (rank, name, v, -(zero / slope), slope)
         if best is None:
@@ -160,13 +231,10 @@ def _eliminate_linear(
         _, name, v, value, slope = best
         del polys[name]
         pending.remove(v)
-        polys = {k: _primitive(ring, field.subs(p, {v: value}), set(local), slope) for k, p in polys.items()}
+        polys = {k: _primitive(ring, field.subs(p, {v: value}), everything, slope) for k, p in polys.items()}
         solved = [(w, field.subs(e, {v: value})) for w, e in solved]
         solved.append((v, value))
-    equations = []
-    for unknown, poly in zip(keep, polys.values(), strict=True):
-        equations.append(Equation(unknown, poly, isolate(ring, poly, unknown)))
-    return equations, solved
+    return list(polys.values()), solved
 
 
 def _primitive(ring: Ring, value: Fraction, variables: set[int], slope: Fraction) -> Fraction:

@@ -104,14 +104,19 @@ def reduce_system(
     edges = {v: sorted(dependence.of(system[v])) for v in system}
     for component in components(sorted(used), edges):
         local = {v: field.subs(system[v], solved) for v in component}
+        is_core = False
         if len(component) == 1 and component[0] not in dependence.of(local[component[0]]):
             new = [(component[0], local[component[0]])]
         elif is_affine(local, dependence):
             new = solve_affine(ring, local)
         else:
-            core, new = solve_core(ring, local, set(shifts), dependence, prefer)
-            equations.extend(core)
-        is_core = any(e.unknown in component for e in equations)
+            core = solve_core(ring, local, set(shifts), dependence, prefer)
+            equations.extend(core.equations)
+            new = list(core.definitions)
+            is_core = bool(core.equations)
+            if core.same:
+                system = {v: ring.renamed(e, core.same) for v, e in system.items() if v not in core.same}
+                values = {name: ring.renamed(v, core.same) for name, v in values.items()}
         for v, value in new:
             definitions.append((v, value))
             if dependence.is_hidden_in(v, (*system.values(), *values.values())):

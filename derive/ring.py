@@ -231,10 +231,13 @@ class Ring:
             monic = Poly(a.rows, a.cols, {(): self.shift(shift, word), word: self.field.one})
         else:
             monic, lead = a, self.field.one
-        key = f"({monic.key})^-1"
+        return Poly(a.rows, a.cols, {(self._atom(monic),): lead.inverse()})
+
+    def _atom(self, a: Poly) -> InverseAtom:
+        key = f"({a.key})^-1"
         if key not in self._atoms:
-            self._atoms[key] = InverseAtom(key, self._family_of(monic), monic)
-        return Poly(a.rows, a.cols, {(self._atoms[key],): lead.inverse()})
+            self._atoms[key] = InverseAtom(key, self._family_of(a), a)
+        return self._atoms[key]
 
     def _family_of(self, a: Poly) -> str | None:
         families = {self.family(f) for word in a.terms for f in word}
@@ -268,13 +271,7 @@ class Ring:
                         return None
                     terms[self.normal(t)] = c
                 poly = Poly(factor.arg.rows, factor.arg.cols, terms)
-                if poly.key != factor.arg.key:
-                    key = f"({poly.key})^-1"
-                    if key not in self._atoms:
-                        self._atoms[key] = InverseAtom(key, self._family_of(poly), poly)
-                    out.append(self._atoms[key])
-                else:
-                    out.append(factor)
+                out.append(self._atom(poly))
         return tuple(out)
 
     def trace(self, a: Poly) -> Fraction:
@@ -300,6 +297,32 @@ class Ring:
             self.traces[self.field.position(meaning)] = best
             self._trace_of[key] = self.field.from_sympy(start.size) * generator
         return self._trace_of[key]
+
+    def renamed(self, value: Fraction, rules: Mapping[int, int]) -> Fraction:
+        """``value`` with unknowns replaced by unknowns, also inside the traces and forms that occur in it."""
+        field = self.field
+        change = {a: field.generator(b) for a, b in rules.items()}
+        for g in value.generators():
+            word = self.traces.get(g)
+            if word is not None:
+                moved = self._renamed_word(word, change)
+                space = moved[0].rows
+                change[g] = self.trace_of_word(moved, space) / field.from_sympy(space.size)
+            elif g in self.forms:
+                change[g] = self.form(self._renamed_word(self.forms[g], change))
+        return field.subs(value, change)
+
+    def _renamed_word(self, word: Word, change: Mapping[int, Fraction]) -> Word:
+        out: list[Factor] = []
+        for factor in word:
+            if isinstance(factor, InverseAtom):
+                terms = {
+                    self._renamed_word(w, change): self.field.subs(c, dict(change)) for w, c in factor.arg.terms.items()
+                }
+                out.append(self._atom(Poly(factor.rows, factor.cols, terms)))
+            else:
+                out.append(factor)
+        return self.normal(tuple(out))
 
     def _rotations(self, word: Word) -> list[Word]:
         """Cyclic rotations that do not cut a run of commuting factors in two."""
