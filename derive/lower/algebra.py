@@ -139,6 +139,16 @@ class Algebra:
             data = self.kind.nodes_sqrt(x.data)
         return Element(x.rows, x.cols, data, x.family)
 
+    def kernel(self, x: Element) -> Element | None:
+        """The projector on the kernel of a Hermitian element; None where it is 0 or the kind cannot tell."""
+        if x.family is None:
+            return None
+        if x.family is not ARRAYS:
+            return Element(x.rows, x.cols, self.kind.nodes_kernel(x.data), x.family)
+        if not hasattr(self.kind, "matrix_kernel"):
+            return None
+        return Element(x.rows, x.cols, self.kind.matrix_kernel(x.data), ARRAYS)
+
     # traces ----------------------------------------------------------------------------------------------------------
 
     def trace(self, x: Element, dim: Any = None) -> Any:

@@ -146,6 +146,9 @@ class ArrayKind:
             x = self.xp.where(unused, self.xp.ones_like(x), x)
         return 1 / x
 
+    def nodes_kernel(self, x):
+        return self._array(x == 0) * 1.0
+
     def nodes_sqrt(self, x):
         return self.xp.sqrt(x)
 
@@ -203,6 +206,13 @@ class ArrayKind:
             raise LawError(f"{name} has no square root: it is not positive semidefinite, an eigenvalue is {low:.6g}")
         roots = self.xp.sqrt(self.xp.where(values < 0, self.xp.zeros_like(values), values))
         return (vectors * roots[..., None, :]) @ self.matrix_conjugate(self.matrix_transpose(vectors))
+
+    def matrix_kernel(self, x):
+        """The projector on the kernel of a Hermitian matrix, up to rounding."""
+        values, vectors = self.xp.linalg.eigh(x)
+        largest = self.xp.max(self.xp.abs(values), axis=-1, keepdims=True)
+        inside = self.xp.where(self.xp.abs(values) <= 1e-13 * largest, 1.0, 0.0)
+        return (vectors * inside[..., None, :]) @ self.matrix_conjugate(self.matrix_transpose(vectors))
 
     def matrix_transpose(self, x):
         return self.xp.matrix_transpose(x)

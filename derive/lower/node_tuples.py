@@ -41,6 +41,9 @@ class NodeTuples:
         last = len(x) - 1
         return tuple(self.one if absent and i == last else self.divide(self.one, a) for i, a in enumerate(x))
 
+    def nodes_kernel(self, x):
+        return tuple(self.one if a == 0 else self.zero for a in x)
+
     def nodes_sqrt(self, x):
         return tuple(self.function("sqrt", a) for a in x)
 

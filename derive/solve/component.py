@@ -8,8 +8,8 @@ of one, ``[[0, L], [L*, 0]]``, is a component too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sympy import Expr
 
@@ -23,7 +23,7 @@ from ..pencil import Pencil
 from ..regime import Regime, Space
 from ..ring import InverseAtom, Poly, Ring, Word, word_key
 
-__all__ = ["Component", "Entry", "Noise", "Unknown", "components_of", "hermitised"]
+__all__ = ["Component", "Entry", "Noise", "Unknown", "assignments", "components_of", "hermitised"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Component:
 
     ``pairings`` holds (i, j, unknown, left, right, space, matrix): ``eta[i, j] += variance * size * tau * left right``.
     ``pivots`` are the ones symbolic elimination took, ``balanced`` the same component with rows multiplied by
-    deterministic matrices (see :func:`balance`).
+    deterministic matrices (see :func:`balance`), ``factors`` these matrices by row.
     """
 
     spaces: tuple[Space, ...]
@@ -71,6 +71,7 @@ class Component:
     pairings: tuple[tuple[int, int, int, Entry, Entry, Space, Letter], ...]
     pivots: tuple[tuple[int, int], ...] = ()
     balanced: Component | None = None
+    factors: Mapping[int, Entry] = field(default_factory=dict)
 
 
 def components_of(ring: Ring, equation: DysonEquation, elimination: Elimination) -> list[Component]:
@@ -159,20 +160,10 @@ def balance(ring: Ring, component: Component) -> Component | None:
 
     The unknowns keep their values: with ``G'_kl = G_kl M_l^-1`` the weight becomes ``M_l W``.
     """
-    factors: list[Word | None] = [None] * len(component.spaces)
-    for t in component.noise:
-        for other in component.noise:
-            if (other.i, other.k) == (t.k, t.i) and other.matrix == t.matrix.apply("H"):
-                left, right = _word(t.left.poly), _word(adjoint(ring, other.right.poly))
-                if left is None or right is None or right[len(right) - len(left) :] != left:
-                    return None
-                factor = right[: len(right) - len(left)]
-                if factors[t.i] not in (None, factor):
-                    return None
-                factors[t.i] = factor
-    words = [f or () for f in factors]
-    if not any(words):
+    found = next((f for order in assignments(component) if (f := _factors(ring, component, order)) is not None), None)
+    if found is None or not any(found):
         return None
+    words = found
 
     def times(i: int, entry: Entry) -> Entry:
         poly = entry.poly
@@ -184,7 +175,45 @@ def balance(ring: Ring, component: Component) -> Component | None:
     for u in component.unknowns:
         weight = () if u.weight is None else next(iter(u.weight.poly.terms))
         names[u.k, u.l, word_key(ring.normal(words[u.l] + weight))] = u.name or ""
-    return _pair(ring, component.spaces, fixed, noise, names)
+    units = {i: _unit(ring, word) for i, word in enumerate(words)}
+    factors = {i: unit for i, unit in units.items() if unit is not None}
+    return replace(_pair(ring, component.spaces, fixed, noise, names), factors=factors)
+
+
+def _factors(ring: Ring, component: Component, order: Sequence[int]) -> list[Word] | None:
+    """For every row the word that makes its noise the adjoint of the noise it is paired with."""
+    row_at = {s: i for i, s in enumerate(order)}
+    factors: list[Word | None] = [None] * len(component.spaces)
+    for t in component.noise:
+        j, s = row_at[t.k], order[t.i]
+        other = next((o for o in component.noise if (o.i, o.k, o.matrix) == (j, s, t.matrix.apply("H"))), None)
+        if other is None:
+            return None
+        left, right = _word(t.left.poly), _word(adjoint(ring, other.right.poly))
+        if left is None or right is None or right[len(right) - len(left) :] != left:
+            return None
+        factor = right[: len(right) - len(left)]
+        if factors[t.i] not in (None, factor):
+            return None
+        factors[t.i] = factor
+    return [f or () for f in factors]
+
+
+def assignments(component: Component) -> Iterator[tuple[int, ...]]:
+    """Where each row goes so that every random matrix meets its adjoint across the diagonal; the identity first."""
+    m = len(component.spaces)
+    rows = [sorted(t.matrix.key for t in component.noise if t.i == i) for i in range(m)]
+    cols = [sorted(t.matrix.apply("H").key for t in component.noise if t.k == k) for k in range(m)]
+
+    def assign(i: int, order: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        if i == m:
+            yield order
+            return
+        for s in sorted(range(m), key=lambda s: s != i):
+            if s not in order and component.spaces[s] == component.spaces[i] and rows[i] == cols[s]:
+                yield from assign(i + 1, (*order, s))
+
+    yield from assign(0, ())
 
 
 def _word(poly: Poly) -> Word | None:

@@ -113,6 +113,7 @@ class MatrixEquation:
         self.size = len(component.spaces)
         self.count = len(component.unknowns)
         self.fixed = {position: numbers.element(entry) for position, entry in component.fixed.items()}
+        self._plain = dict(self.fixed)
         self.weights = [None if u.weight is None else numbers.element(u.weight) for u in component.unknowns]
         terms: dict[tuple[int, int, int], Any] = {}
         for i, j, unknown, left, right, space, letter in component.pairings:
@@ -144,6 +145,15 @@ class MatrixEquation:
         one = self.algebra.kind.one
         self.shift = {(i, s): one / multipliers[i] for i, s in order}
         self.places, self.multipliers = [s for _, s in sorted(order)], multipliers
+        self.fixed = dict(self._plain)
+        for i, factor in self.component.factors.items():
+            # on the kernel of its factor a row says nothing and its unknown is multiplied by 0 wherever it occurs:
+            # give it the value 0, by an equation that keeps P K accretive
+            kernel = self.algebra.kernel(self.numbers.element(factor))
+            if kernel is not None:
+                slot = (i, self.places[i])
+                term = self.algebra.scale(self.shift[slot], kernel)
+                self.fixed[slot] = self.algebra.add(self.fixed[slot], term) if slot in self.fixed else term
 
     def identity(self, block: int) -> Any:
         return self.algebra.identity(self.component.spaces[block].label)

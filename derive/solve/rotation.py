@@ -18,7 +18,7 @@ from typing import Any
 
 from ..field import Fraction
 from ..ring import Poly, Ring, word_key
-from .component import Component, adjoint
+from .component import Component, adjoint, assignments
 from .matrix_equation import Numbers
 
 __all__ = ["Rotation", "multipliers", "rotated", "rotations"]
@@ -42,25 +42,13 @@ def _lead(ring: Ring, a: Poly) -> tuple[Fraction, str]:
 
 def rotations(ring: Ring, component: Component) -> Iterator[Rotation]:
     """Permutations of the rows that can make the random part anti-Hermitian, the identity first."""
-    m = len(component.spaces)
     terms = []
     for t in component.noise:
         left, left_key = _lead(ring, t.left.poly)
         right, right_key = _lead(ring, t.right.poly)
         mirrored = (_lead(ring, adjoint(ring, t.right.poly))[1], _lead(ring, adjoint(ring, t.left.poly))[1])
         terms.append((t.i, t.k, t.matrix, (left_key, right_key), mirrored, left * right))
-    rows = [sorted(t[2].key for t in terms if t[0] == i) for i in range(m)]
-    cols = [sorted(t[2].apply("H").key for t in terms if t[1] == k) for k in range(m)]
-
-    def assign(i: int, order: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        if i == m:
-            yield order
-            return
-        for s in sorted(range(m), key=lambda s: s != i):
-            if s not in order and component.spaces[s] == component.spaces[i] and rows[i] == cols[s]:
-                yield from assign(i + 1, (*order, s))
-
-    for order in assign(0, ()):
+    for order in assignments(component):
         row_at = {s: i for i, s in enumerate(order)}
         constraints = []
         for i, k, matrix, _, mirrored, c in terms:
