@@ -162,6 +162,8 @@ def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple
     positive = low > _ZERO * size
     if bool(xp.all(positive)):
         return positive, positive
+    if equation.component.factors:
+        low, high, size = hermitian_range(algebra, _rotated(equation, equation.K(tau, plain=True)), blocks, count)
     flat = (high <= _ZERO * size) & (low >= -_ZERO * size)
     G = equation.inverse(K)
     lift = solve_small(algebra.kind, equation.derivative(G), equation.source(G))
@@ -181,7 +183,7 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
     equation.unit = sum(abs(t) for t in tau)
     best: list[Any] = [xp.full(count, xp.nan, dtype=xp.complex128) for _ in tau]
     status = xp.full(count, int(Status.NOT_CONVERGED))
-    fixed = _rotated(equation, equation.fixed)
+    fixed = _rotated(equation, equation.plain)
     low, high, size = hermitian_range(equation.algebra, fixed, blocks, count, relative=True)
     real = (high <= _ZERO * size) & (low >= -_ZERO * size)
     steepness, mass = xp.zeros(count), xp.zeros(count)

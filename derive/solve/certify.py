@@ -393,10 +393,11 @@ def _branch_proven(
     for rotation in rotations(ring, component):
         for p in multipliers(rotation, numbers):
             weights = [acb(x) for x in p]
+            equation.rotate([(i, s) for i, s in enumerate(rotation.order)], weights)
             part = hermitian_part(ring, component, numbers, rotation.order, weights)
             if part is None:
                 # not visible by structure: a strictly accretive A0 can still be proven numerically
-                if not is_definite(equation, rotated(numbers.algebra, rotation.order, weights, equation.fixed)):
+                if not is_definite(equation, rotated(numbers.algebra, rotation.order, weights, equation.plain)):
                     continue
             elif not definiteness(equation, part)[0]:
                 continue
@@ -407,11 +408,9 @@ def _branch_proven(
             if part or not real or part is None:
                 continue
             # A0 is exactly anti-Hermitian and the solution real: Re G = 0, so look at its growth with the lift
-            equation.rotate([(i, s) for i, s in enumerate(rotation.order)], weights)
             G = equation.inverse(equation.K(exact_tau))
             lift = solve_small(kind, equation.derivative(G), equation.source(G))
             rising = rotated(numbers.algebra, rotation.order, weights, equation.slope(lift))
-            equation.rotate([(k, k) for k in range(equation.size)], [kind.one] * equation.size)
             if is_definite(equation, rising):
                 return True, True
     return accretive, False

@@ -61,7 +61,8 @@ class Component:
 
     ``pairings`` holds (i, j, unknown, left, right, space, matrix): ``eta[i, j] += variance * size * tau * left right``.
     ``pivots`` are the ones symbolic elimination took, ``balanced`` the same component with rows multiplied by
-    deterministic matrices (see :func:`balance`), ``factors`` these matrices by row.
+    deterministic matrices (see :func:`balance`), ``factors`` these matrices by row and ``places`` the positions that
+    its rows go to.
     """
 
     spaces: tuple[Space, ...]
@@ -72,6 +73,7 @@ class Component:
     pivots: tuple[tuple[int, int], ...] = ()
     balanced: Component | None = None
     factors: Mapping[int, Entry] = field(default_factory=dict)
+    places: tuple[int, ...] = ()
 
 
 def components_of(ring: Ring, equation: DysonEquation, elimination: Elimination) -> list[Component]:
@@ -160,10 +162,10 @@ def balance(ring: Ring, component: Component) -> Component | None:
 
     The unknowns keep their values: with ``G'_kl = G_kl M_l^-1`` the weight becomes ``M_l W``.
     """
-    found = next((f for order in assignments(component) if (f := _factors(ring, component, order)) is not None), None)
-    if found is None or not any(found):
+    candidates = ((order, _factors(ring, component, order)) for order in assignments(component))
+    order, words = next(((o, f) for o, f in candidates if f is not None), ((), None))
+    if words is None or not any(words):
         return None
-    words = found
 
     def times(i: int, entry: Entry) -> Entry:
         poly = entry.poly
@@ -177,7 +179,7 @@ def balance(ring: Ring, component: Component) -> Component | None:
         names[u.k, u.l, word_key(ring.normal(words[u.l] + weight))] = u.name or ""
     units = {i: _unit(ring, word) for i, word in enumerate(words)}
     factors = {i: unit for i, unit in units.items() if unit is not None}
-    return replace(_pair(ring, component.spaces, fixed, noise, names), factors=factors)
+    return replace(_pair(ring, component.spaces, fixed, noise, names), factors=factors, places=order)
 
 
 def _factors(ring: Ring, component: Component, order: Sequence[int]) -> list[Word] | None:

@@ -113,7 +113,8 @@ class MatrixEquation:
         self.size = len(component.spaces)
         self.count = len(component.unknowns)
         self.fixed = {position: numbers.element(entry) for position, entry in component.fixed.items()}
-        self._plain = dict(self.fixed)
+        # without the equations that decouple the kernels of the factors
+        self.plain = self.fixed
         self.weights = [None if u.weight is None else numbers.element(u.weight) for u in component.unknowns]
         terms: dict[tuple[int, int, int], Any] = {}
         for i, j, unknown, left, right, space, letter in component.pairings:
@@ -122,13 +123,14 @@ class MatrixEquation:
             slot = (i, j, unknown)
             terms[slot] = algebra.add(terms[slot], element) if slot in terms else element
         self.terms = terms
-        self._order: Sequence[tuple[int, int]] = [(k, k) for k in range(self.size)]
+        self.places: Sequence[int] = component.places or range(self.size)
+        self._order: Sequence[tuple[int, int]] = list(enumerate(self.places))
         self._ground: Sequence[tuple[int, int]] | None = None
         self.shift: Mapping[tuple[int, int], Any] = {}
-        self.places: Sequence[int] = range(self.size)
         self.multipliers: Sequence[Any] = ()
         # the size that the unknowns have far from the axis, set by whoever solves
         self.unit: Any = 0.0
+        self._decouple()
 
     def rotate(
         self,
@@ -145,22 +147,26 @@ class MatrixEquation:
         one = self.algebra.kind.one
         self.shift = {(i, s): one / multipliers[i] for i, s in order}
         self.places, self.multipliers = [s for _, s in sorted(order)], multipliers
-        self.fixed = dict(self._plain)
+        self._decouple()
+
+    def _decouple(self) -> None:
+        """On the kernel of its factor a row says nothing, and an unknown is multiplied by 0 wherever it occurs.
+
+        It gets the value 0, by an equation that keeps ``P K`` accretive.
+        """
+        self.fixed = dict(self.plain)
         for i, factor in self.component.factors.items():
-            # on the kernel of its factor a row says nothing and its unknown is multiplied by 0 wherever it occurs:
-            # give it the value 0, by an equation that keeps P K accretive
-            kernel = self.algebra.kernel(self.numbers.element(factor))
+            kernel, slot = self.algebra.kernel(self.numbers.element(factor)), (i, self.places[i])
             if kernel is not None:
-                slot = (i, self.places[i])
-                term = self.algebra.scale(self.shift[slot], kernel)
+                term = self.algebra.scale(self.shift.get(slot, self.algebra.kind.one), kernel)
                 self.fixed[slot] = self.algebra.add(self.fixed[slot], term) if slot in self.fixed else term
 
     def identity(self, block: int) -> Any:
         return self.algebra.identity(self.component.spaces[block].label)
 
-    def K(self, tau: Sequence[Any], y: Any = None) -> dict[tuple[int, int], Any]:
+    def K(self, tau: Sequence[Any], y: Any = None, plain: bool = False) -> dict[tuple[int, int], Any]:
         algebra = self.algebra
-        K = dict(self.fixed)
+        K = dict(self.plain if plain else self.fixed)
         for (i, j, unknown), element in self.terms.items():
             term = algebra.scale(-tau[unknown], element)
             K[i, j] = algebra.add(K[i, j], term) if (i, j) in K else term

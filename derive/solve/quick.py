@@ -142,7 +142,7 @@ def _rotate(derivation: Derivation, equation: MatrixEquation, numbers: Numbers, 
         for k, p in enumerate(multipliers(rotation, numbers)):
             if k == _CANDIDATES:
                 break
-            turned = rotated(algebra, rotation.order, p, equation.fixed)
+            turned = rotated(algebra, rotation.order, p, equation.plain)
             low, high, size = hermitian_range(algebra, turned, equation.size, count, relative=True)
             if bool(xp.all(low >= -1e-13 * size)):
                 equation.rotate(list(enumerate(rotation.order)), p)
