@@ -29,6 +29,8 @@ _HEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-7,
 _LOW = 2e-5
 _STRICT = 1e-3
 _ZERO = 1e-10
+# how far a landing is lifted to see whether Re G becomes positive, relatively to its fastest growth
+_STEP = 1e-6
 
 
 @dataclass
@@ -155,20 +157,38 @@ def _solve_strict(equation: MatrixEquation, count: int) -> tuple[list[Any], Any]
 
 
 def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple[Any, Any]:
-    """Whether the solution is the limit, and whether it has Re G > 0 strictly."""
+    """Whether the solution is the limit, and whether it lies inside the bulk (Re G does not vanish).
+
+    Where Re G is not positive it must become so when the point is lifted off the axis: everywhere at a point outside
+    the bulk, on the part of the space that the noise does not reach at a point inside.
+    """
     xp, algebra, blocks = equation.algebra.kind.xp, equation.algebra, equation.size
     K = equation.K(tau)
-    low, high, size = hermitian_range(algebra, _rotated(equation, K), blocks, count, relative=True)
+    turned = _rotated(equation, K)
+    low, high, size = hermitian_range(algebra, turned, blocks, count, relative=True)
     positive = low > _ZERO * size
     if bool(xp.all(positive)):
         return positive, positive
+    semidefinite = low >= -_ZERO * size
     if equation.component.factors:
-        low, high, size = hermitian_range(algebra, _rotated(equation, equation.K(tau, plain=True)), blocks, count)
+        plain = _rotated(equation, equation.K(tau, plain=True))
+        low, high, size = hermitian_range(algebra, plain, blocks, count, relative=True)
     flat = (high <= _ZERO * size) & (low >= -_ZERO * size)
     G = equation.inverse(K)
     lift = solve_small(algebra.kind, equation.derivative(G), equation.source(G))
-    rise, _, _ = hermitian_range(algebra, _rotated(equation, equation.slope(lift)), blocks, count)
-    return positive | (flat & (rise > 0)), positive
+    slope = _rotated(equation, equation.slope(lift))
+    rise, steepest, _ = hermitian_range(algebra, slope, blocks, count)
+    accepted = positive | (flat & (rise > 0))
+    if not bool(xp.all(accepted | ~semidefinite)):
+        step = _STEP / xp.where(steepest > 0, steepest, xp.ones_like(steepest))
+        lifted = dict(turned)
+        for slot, x in slope.items():
+            term = algebra.scale(step, x)
+            lifted[slot] = algebra.add(lifted[slot], term) if slot in lifted else term
+        low, _, _ = hermitian_range(algebra, lifted, blocks, count)
+        mixed = semidefinite & ~flat & ~positive & (low > 1e-3 * step * abs(rise)) & (low > 0)
+        return accepted | mixed, positive | mixed
+    return accepted, positive
 
 
 def _rotated(equation: MatrixEquation, K: Mapping[tuple[int, int], Any]) -> dict[tuple[int, int], Any]:

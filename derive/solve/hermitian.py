@@ -65,8 +65,10 @@ def _is_real(x: Any) -> bool:
     return isinstance(x, arb) or bool(acb(x).imag == 0)
 
 
-def _node_matrices(equation: MatrixEquation, entries: Mapping[tuple[int, int], Any]) -> list[list[list[acb]]]:
-    """The coupled groups as dense matrices of balls, one per node."""
+def _node_matrices(
+    equation: MatrixEquation, entries: Mapping[tuple[int, int], Any]
+) -> list[tuple[list[int], int | None, list[list[acb]]]]:
+    """The coupled groups as dense matrices of balls, one per node; with the node where every block has one row."""
     out = []
     for group in coupled_groups(entries, equation.size):
         inside = {pos: x for pos, x in entries.items() if pos[0] in group}
@@ -85,14 +87,14 @@ def _node_matrices(equation: MatrixEquation, entries: Mapping[tuple[int, int], A
                         else:
                             value = x.data[node] if mode == "nodes" else x.data[a, b]
                         dense[start[i] + a][start[j] + b] = acb(value)
-            out.append(dense)
+            out.append((group, node if mode == "nodes" else None, dense))
     return out
 
 
 def definiteness(equation: MatrixEquation, entries: Mapping[tuple[int, int], Any]) -> tuple[bool, bool]:
     """Is a Hermitian block matrix proven (semidefinite, definite)? Exact zero rows are allowed in the first."""
     definite = True
-    for dense in _node_matrices(equation, entries):
+    for _, _, dense in _node_matrices(equation, entries):
         n = len(dense)
         zero = [k for k in range(n) if all(_is_zero(dense[k][j]) and _is_zero(dense[j][k]) for j in range(n))]
         definite = definite and not zero
@@ -102,13 +104,31 @@ def definiteness(equation: MatrixEquation, entries: Mapping[tuple[int, int], Any
 
 
 def is_definite(equation: MatrixEquation, entries: Mapping[tuple[int, int], Any]) -> bool:
-    """Is the Hermitian part of any block matrix proven to be positive definite?"""
-    for dense in _node_matrices(equation, entries):
+    """Is the Hermitian part of any block matrix proven to be positive definite?
+
+    A block that on some node of a law is coupled to nothing and not reached by the noise is deterministic there: its
+    inverse exists (it was computed) and says nothing about the branch.
+    """
+    for group, node, dense in _node_matrices(equation, entries):
         n = len(dense)
         H = [[(dense[i][j] + dense[j][i].conjugate()) / 2 for j in range(n)] for i in range(n)]
-        if not _pivots_positive(H, list(range(n))):
+        index = list(range(n))
+        if node is not None:
+            alone = [k for k in index if all(_is_zero(dense[k][j]) and _is_zero(dense[j][k]) for j in index if j != k)]
+            index = [k for k in index if k not in alone or _is_reached(equation, group[k], node)]
+        if not _pivots_positive(H, index):
             return False
     return True
+
+
+def _is_reached(equation: MatrixEquation, position: int, node: int) -> bool:
+    """Whether some term of the noise is not exactly zero there."""
+    for (i, j, _), element in equation.terms.items():
+        if position in (equation.places[i], j):
+            value = element.data if element.family is None else element.data[node]
+            if not _is_zero(acb(value)):
+                return True
+    return False
 
 
 def _pivots_positive(dense: list[list[acb]], index: list[int]) -> bool:

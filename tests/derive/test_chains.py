@@ -76,3 +76,19 @@ def test_singular_arrays_agree_with_their_atoms():
     at = 0.8 + 0j
     from_atoms = law.evaluate({z: at, D: atomic([0, 1, 2], ["1/2", "1/4", "1/4"])})
     assert np.isclose(law.evaluate({z: at, D: array}), from_atoms, rtol=1e-9)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_masks_outside_leave_part_of_the_space_alone(depth):
+    """D W ... D W: where the outer mask vanishes the resolvent is -1/z and real, inside the bulk too."""
+    J = Identity(n)
+    for layer in range(depth):
+        J = D * Gaussian(f"W_{layer}", n, n, variance=2 / n) * J
+    law = limit(Trace((J * J.T - z * Identity(n)).I) / n)
+    points = np.array([1 + 0j, 2.5 + 0j, 1 + 1j])
+    values = law.evaluate({z: points, D: atomic([0, 1])})
+    for m, at in zip(values, points, strict=True):
+        # the variances 2 scale z; the trace of J J' and of J' J agree
+        assert residual(m * 2.0**depth, at / 2.0**depth, depth, depth, 0.5) < 1e-11
+    ball = law.certify({z: "5/2+0j", D: atomic([0, 1])}, digits=20)
+    assert abs(complex(ball.value) - values[1]) < 1e-13
