@@ -19,8 +19,9 @@ _HOME = {
         "BranchError", "CertificationError", "CommutationError", "DimensionError", "LawError", "NotRationalError",
         "ParameterError", "RegimeError", "ResolventError",
     ),
-    "symbols": ("Deterministic", "Gaussian", "Signal", "Wigner", "dimensions"),
+    "symbols": ("Deterministic", "Free", "Gaussian", "Haar", "Signal", "Wigner", "dimensions"),
     "laws": ("atomic", "density", "joint"),
+    "activations": ("derivative_law", "gaussian_image"),
     "functionals": ("Alignment", "Eigenvalue"),
     "limits": ("deterministic_equivalent", "limit"),
     "equivalent": ("DeterministicEquivalent",),
@@ -28,13 +29,19 @@ _HOME = {
     "steps": ("Step",),
     "system": ("System",),
     "solve.status": ("Status",),
+    "spectral.outliers": ("Outlier",),
+    "spectral.spectral_limit": ("SpectralLimit",),
+    "spectral.spectrum": ("Spectrum", "spectrum"),
+    "spectral.unfolding": ("Unfolding", "unfolding"),
     "solve.certify": ("Certificate",),
+    "tensors.symbols": ("GaussianTensor", "Masked", "ModeProduct", "Outer", "best_rank_one"),
 }  # fmt: skip
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = sorted(_MODULE)
 
 if TYPE_CHECKING:
+    from .activations import derivative_law, gaussian_image  # noqa: F401
     from .equivalent import DeterministicEquivalent  # noqa: F401
     from .errors import *  # noqa: F403
     from .functionals import Alignment, Eigenvalue  # noqa: F401
@@ -43,9 +50,14 @@ if TYPE_CHECKING:
     from .result import Evaluation, Limit  # noqa: F401
     from .solve.certify import Certificate  # noqa: F401
     from .solve.status import Status  # noqa: F401
+    from .spectral.outliers import Outlier  # noqa: F401
+    from .spectral.spectral_limit import SpectralLimit  # noqa: F401
+    from .spectral.spectrum import Spectrum, spectrum  # noqa: F401
+    from .spectral.unfolding import Unfolding, unfolding  # noqa: F401
     from .steps import Step  # noqa: F401
-    from .symbols import Deterministic, Gaussian, Signal, Wigner, dimensions  # noqa: F401
+    from .symbols import Deterministic, Free, Gaussian, Haar, Signal, Wigner, dimensions  # noqa: F401
     from .system import System  # noqa: F401
+    from .tensors.symbols import GaussianTensor, Masked, ModeProduct, Outer, best_rank_one  # noqa: F401
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,8 @@ the true one), so every factor is tested at points where the limit itself was co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -20,7 +21,7 @@ from .system import System
 if TYPE_CHECKING:
     from .result import Limit
 
-__all__ = ["algebraic_curve"]
+__all__ = ["algebraic_curve", "eliminate_unknowns", "evaluations"]
 
 _POINTS = (
     Rational(7, 10),
@@ -48,26 +49,67 @@ def algebraic_curve(system: System, parameters: Sequence[Symbol], law: Limit) ->
     fraction = field.from_sympy(value)
     generator = field.generator(field.position(target))
     polys.append((generator - fraction).num)
-    points = list(_evaluations(law, parameters, target))
-    for unknown in _order(polys, [field.position(u) for u in unknowns]):
-        with_it = [p for p in polys if p.degrees()[unknown]]
-        rest = [p for p in polys if not p.degrees()[unknown]]
-        pivot = min(with_it, key=lambda p: (p.degrees()[unknown], len(p)))
-        for p in with_it:
-            if p is not pivot:
-                rest.append(_true_factor(field, p.resultant(pivot, unknown), points))
-        polys = rest
-    (poly,) = polys
-    poly = _true_factor(field, poly, points)
+    points = list(evaluations(law, parameters, target))
+    poly = eliminate_unknowns(field, polys, [field.position(u) for u in unknowns], points)
     expr = field.poly_to_sympy(poly)
     gens = [target, *sorted(expr.free_symbols - {target}, key=str)]
     out = Poly(expr, *gens)
     return -out if out.LC() < 0 else out
 
 
-def _order(polys: list[Any], unknowns: list[int]) -> list[int]:
-    """Unknowns of low degree first: resultants grow with the degree."""
-    return sorted(unknowns, key=lambda u: sum(int(p.degrees()[u]) for p in polys))
+def eliminate_unknowns(
+    field: Field, polys: list[Any], unknowns: Sequence[int], points: Sequence[dict[Symbol, Any]], largest: float = inf
+) -> Any:
+    """The irreducible polynomial without ``unknowns`` (positions) that vanishes at every point.
+
+    Every point gives a number for every symbol and unknown, on the branch of the limit. A resultant that may have more
+    than ``largest`` monomials is refused with a ResolventError.
+    """
+    polys = _distinct(_true_factor(field, p, points) for p in polys)
+    left = {u for u in unknowns if any(p.degrees()[u] for p in polys)}
+    while left:
+        # the unknown whose resultants are smallest goes first
+        size, unknown = min((_monomials(polys, u), u) for u in left)
+        if size > largest:
+            raise ResolventError("the algebraic curve is too large to be computed by elimination")
+        with_it = [p for p in polys if p.degrees()[unknown]]
+        rest = [p for p in polys if not p.degrees()[unknown]]
+        pivot = _pivot(with_it, unknown)
+        rest += [_true_factor(field, p.resultant(pivot, unknown), points) for p in with_it if p is not pivot]
+        polys = _distinct(rest)
+        left = {u for u in left if any(p.degrees()[u] for p in polys)}
+    if len(polys) != 1:
+        raise ResolventError("the equations are not independent, so that elimination does not give a curve")
+    return polys[0]
+
+
+def _pivot(polys: Sequence[Any], unknown: int) -> Any:
+    return min(polys, key=lambda p: (p.degrees()[unknown], len(p)))
+
+
+def _distinct(polys: Iterable[Any]) -> list[Any]:
+    """Factors are irreducible, so two of them are equal or have no common factor."""
+    out: list[Any] = []
+    for p in polys:
+        if p not in out and -p not in out:
+            out.append(p)
+    return out
+
+
+def _monomials(polys: Sequence[Any], unknown: int) -> float:
+    """A bound for the monomials of the largest resultant with the pivot: by degrees of the Sylvester determinant, or by
+    the number of products in it.
+    """
+    with_it = [p for p in polys if p.degrees()[unknown]]
+    pivot = _pivot(with_it, unknown)
+    b, worst = pivot.degrees(), 0.0
+    for p in with_it:
+        a = p.degrees()
+        if p is not pivot:
+            dense = prod(int(a[k] * b[unknown] + b[k] * a[unknown]) + 1 for k in range(len(a)) if k != unknown)
+            sparse = len(p) ** int(b[unknown]) * len(pivot) ** int(a[unknown])
+            worst = max(worst, float(min(dense, sparse)))
+    return worst
 
 
 def _true_factor(field: Field, poly: Any, points: Sequence[dict[Symbol, Any]]) -> Any:
@@ -101,17 +143,24 @@ def _opaque(expr: Expr, point: dict[Symbol, Any]) -> Any:
     return MpKind(160).number(expr.subs(point).evalf(45))
 
 
-def _evaluations(law: Limit, parameters: Sequence[Symbol], target: Symbol) -> Iterator[dict[Symbol, Any]]:
-    """Two points where the limit exists, with the value and the unknowns to 40 digits."""
+def evaluations(
+    law: Limit, parameters: Sequence[Symbol], target: Symbol, fixed: Mapping[Any, Any] | None = None
+) -> Iterator[dict[Symbol, Any]]:
+    """Two points where the limit exists, with the value and the unknowns to 40 digits; ``fixed`` has the laws and the
+    parameters that keep their value.
+    """
+    given = dict(fixed or {})
     found = 0
     for shift in range(40):
-        point: dict[Symbol, Any] = {}
+        point: dict[Symbol, Any] = {s: v for s, v in given.items() if isinstance(s, Symbol)}
         for k, symbol in enumerate(parameters):
+            if symbol in given:
+                continue
             number = _POINTS[(3 * k + shift) % len(_POINTS)] + Rational(shift, 11)
             # a parameter that may be complex is most likely a spectral point: stay in the upper half plane
             point[symbol] = number if symbol.is_real else number - 1 + I * (Rational(3, 2) - Rational(shift % 3, 5))
         try:
-            result = law.evaluate(point, digits=40, full_output=True)
+            result = law.evaluate({**given, **point}, digits=40, full_output=True)
         except ResolventError:
             continue
         if int(result.status) != 0:

@@ -68,6 +68,9 @@ class Fraction:
             return self
         return self.field.reduce(self.num * other.num, self.den * other.den)
 
+    def __rsub__(self, other: int) -> Fraction:
+        return self.field.integer(other) - self
+
     def inverse(self) -> Fraction:
         return self.field.reduce(self.den, self.num)
 
@@ -238,7 +241,7 @@ class Field:
 
     def subs(self, frac: Fraction, replacement: dict[int, Fraction]) -> Fraction:
         """Replace generators (by position) by fractions."""
-        if not replacement or not (frac.generators() & replacement.keys()):
+        if not frac or not replacement or not (frac.generators() & replacement.keys()):
             return frac
         return self._substitute(frac.num, replacement) / self._substitute(frac.den, replacement)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from array_api_compat import is_array_api_obj, is_cupy_array
@@ -19,7 +19,7 @@ from .numbers import exact
 from .quadrature import quadrature
 from .symbols import MatrixLetter
 
-__all__ = ["ArrayLaw", "AtomicLaw", "DensityLaw", "array_law", "as_law", "atomic", "density", "joint"]
+__all__ = ["ArrayLaw", "AtomicLaw", "DensityLaw", "NodeLaw", "array_law", "as_law", "atomic", "density", "joint"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,26 @@ class AtomicLaw:
         return tuple(point[index] if isinstance(point, tuple) else point for point in self.points)
 
 
+class NodeLaw:
+    """A law known through quadrature nodes, at any precision; values in [``lower``, ``upper``].
+
+    Double precision and mpmath use it; balls refuse it, as the error of a quadrature is not enclosed.
+    """
+
+    described: ClassVar[str]
+    lower: Expr
+    upper: Expr
+
+    def nodes(self, bits: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Nodes and weights (mpmath numbers, weights summing to 1), converged to `bits` bits."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class DensityLaw:
+class DensityLaw(NodeLaw):
     """A density in ``variable`` on the interval [``lower``, ``upper``]."""
+
+    described: ClassVar[str] = "a density"
 
     expr: Expr
     variable: Symbol
@@ -88,7 +105,7 @@ class ArrayLaw:
         return array_law(source)
 
 
-Law = AtomicLaw | DensityLaw | ArrayLaw
+Law = AtomicLaw | NodeLaw | ArrayLaw
 
 
 def atomic(points: Sequence[Any], weights: Sequence[Any] | None = None) -> AtomicLaw:
@@ -278,7 +295,7 @@ def array_law(value: Any, name: str = "array") -> ArrayLaw:
 
 def as_law(value: Any, name: str) -> Law:
     """A law as it is, or whatever reads as an array; LawError names the letter otherwise."""
-    if isinstance(value, AtomicLaw | DensityLaw | ArrayLaw):
+    if isinstance(value, AtomicLaw | NodeLaw | ArrayLaw):
         return value
     if isinstance(value, str) or not (is_array_api_obj(value) or isinstance(value, list | tuple | MatrixBase)):
         raise LawError(

@@ -9,8 +9,10 @@ from sympy import Basic, Determinant, MatrixExpr
 
 from .equivalent import DeterministicEquivalent
 from .errors import DimensionError, NotRationalError, ParameterError
+from .functionals import SpectralFunctional
 from .pipeline import Problem, derive_matrix, derive_scalars, read_problem
 from .result import Limit
+from .tensors.symbols import BestRankOne, TensorFunctional
 
 __all__ = ["deterministic_equivalent", "limit"]
 
@@ -21,15 +23,16 @@ def limit(
     *,
     inner: Mapping | None = None,
     commuting: Iterable[Iterable] | None = None,
-) -> Limit:
+) -> Any:
     """Derive the high-dimensional limit of a scalar quantity.
 
     Parameters
     ----------
     expr : Expr or mapping of str to Expr
         A quantity built from normalised traces ``Trace(M)/p`` and bilinear forms ``u.T*M*v`` of rational expressions
-        in random and deterministic matrices; a 1 x 1 matrix expression is accepted. With a mapping the quantities
-        share unknowns.
+        in random and deterministic matrices; a 1 x 1 matrix expression is accepted. Or a function of
+        :class:`derive.Eigenvalue` and :class:`derive.Alignment` of one matrix. With a mapping the quantities share
+        unknowns.
     regime : mapping
         How dimensions grow: ``{p: c*n}`` leaves ``n`` free. May be left out when there is one dimension.
     inner : mapping, optional
@@ -41,6 +44,7 @@ def limit(
     Returns
     -------
     Limit
+        Or a :class:`derive.SpectralLimit`, of eigenvalues and alignments.
 
     Raises
     ------
@@ -67,6 +71,14 @@ def limit(
     """
     single = not isinstance(expr, Mapping)
     quantities = {"value": expr} if single else dict(expr)
+    if any(isinstance(e, BestRankOne) or (isinstance(e, Basic) and e.atoms(TensorFunctional)) for e in quantities.values()):
+        from .tensors.tensor_limit import tensor_limit
+
+        return tensor_limit(quantities, single, regime, inner)
+    if any(isinstance(e, Basic) and e.atoms(SpectralFunctional) for e in quantities.values()):
+        from .spectral.spectral_limit import spectral_limit
+
+        return spectral_limit(quantities, single, regime, inner=inner, commuting=commuting)
     problem = _problem(quantities.values(), regime, inner, commuting)
     return Limit(derive_scalars(quantities, problem), single)
 

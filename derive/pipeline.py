@@ -7,7 +7,7 @@ Every intermediate object is kept in the :class:`Derivation`, so that it can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +25,7 @@ from .reduce import Reduced, output_poly, reduce_system, unreduced
 from .regime import Regime, read_regime
 from .ring import Poly, Ring, word_key
 from .scan import check_scalars, dimensions_of, letters_of, square_roots
-from .symbols import Deterministic, MatrixLetter, RandomMatrix, Signal
+from .symbols import Deterministic, Free, FreeMatrix, MatrixLetter, RandomMatrix, Signal
 from .system import System, to_system
 
 __all__ = ["Derivation", "Problem", "derive_matrix", "derive_scalars", "read_problem"]
@@ -74,7 +74,7 @@ class Derivation:
     def lettered(self) -> list[MatrixLetter]:
         """Matrices and signals whose law evaluation needs: a signal only where it meets a deterministic matrix."""
         met = {f.matrix for word in self.ring.forms.values() for f in word if isinstance(f, Letter) and f.is_signal}
-        return [m for m in self.problem.letters if isinstance(m, Deterministic) or m in met]
+        return [m for m in self.problem.letters if isinstance(m, Deterministic | Free) or m in met]
 
     @property
     def is_matrix(self) -> bool:
@@ -125,7 +125,7 @@ def read_problem(
     """Check what was declared; conflicts raise."""
     exprs = list(exprs)
     letters = letters_of(exprs)
-    if not any(isinstance(letter, RandomMatrix) for letter in letters):
+    if not any(isinstance(letter, RandomMatrix | FreeMatrix) for letter in letters):
         raise ResolventError("the expression contains no random matrix; there is no limit to derive")
     space_of = read_regime(regime, dimensions_of(exprs))
     if not isinstance(inner or {}, Mapping):
@@ -212,8 +212,12 @@ def _growing_ranges():
     yield from (40, 160, 640)
 
 
-def derive_scalars(quantities: Mapping[str, Expr], problem: Problem) -> Derivation:
-    """Run the passes on scalar quantities (traces and bilinear forms)."""
+# what else is read off the eliminated pencil, in the same unknowns: name -> value
+Extra = Callable[[Ring, DysonEquation, Elimination], Mapping[str, Fraction]]
+
+
+def derive_scalars(quantities: Mapping[str, Expr], problem: Problem, extra: Extra | None = None) -> Derivation:
+    """Run the passes on scalar quantities (traces and bilinear forms), and on the ``extra`` values of the pencil."""
     reader = Reader(problem.regime, square_roots(quantities.values()))
     placeholders: dict[str, Expr] = {}
     functionals: list[Functional] = []
@@ -226,7 +230,7 @@ def derive_scalars(quantities: Mapping[str, Expr], problem: Problem) -> Derivati
     scalars = set(placeholders.values()).union(*(_scalars(f.node) for f in functionals))
     for spare in _growing_ranges():
         try:
-            return _run(quantities, problem, tuple(functionals), placeholders, _ring(problem, scalars, spare))
+            return _run(quantities, problem, tuple(functionals), placeholders, _ring(problem, scalars, spare), extra)
         except OverflowError:
             continue
     raise ResolventError("the expression needs more than 640 unknowns and traces; split it into smaller quantities")
@@ -238,6 +242,7 @@ def _run(
     functionals: tuple[Functional, ...],
     placeholders: Mapping[str, Expr],
     ring: Ring,
+    extra: Extra | None = None,
 ) -> Derivation:
     """The passes, in order; ``placeholders`` is empty when the quantity is a matrix."""
     pencil = build_pencil(ring, [f.node for f in functionals])
@@ -249,6 +254,8 @@ def _run(
         output_poly(ring, equation, elimination, output, low_rank=not placeholders) for output in pencil.outputs
     )
     values, shown = _values(ring, functionals, outputs, placeholders) if placeholders else _coefficients(ring, *outputs)
+    for name, value in extra(ring, equation, elimination).items() if extra is not None else ():
+        values[f"_V_{name}"], shown[name] = value, Symbol(f"_V_{name}")
     prefer = [t.position for t in equation.taus if t.row == t.col and pencil.blocks[t.row].kind == "inverse"]
     reduced = reduce_system(ring, rhs, values, prefer)
     return Derivation(

@@ -16,7 +16,7 @@ from sympy import Expr, Symbol, lambdify
 
 from .errors import LawError
 
-__all__ = ["quadrature"]
+__all__ = ["legendre", "quadrature"]
 
 _GUARD = 40  # bits: what (x - a) loses at the node next to an edge, where x - a ~ (b - a)/N^4
 _SMALLEST, _LARGEST = 16, 2048  # a smooth density takes about 80 nodes in double precision
@@ -65,7 +65,7 @@ def _rule(
     a, b = _mpf(lower, precision), _mpf(upper, precision)
     middle, half = (a + b) / 2, (b - a) / 2
     nodes, weights = [], []
-    for root, weight in _legendre(count, precision):
+    for root, weight in legendre(count, precision):
         angle = mpmath.pi * (1 + root) / 2
         point = middle - half * mpmath.cos(angle)
         try:
@@ -83,7 +83,7 @@ def _rule(
 
 
 @lru_cache(maxsize=32)
-def _legendre(count: int, precision: int) -> tuple[tuple[Any, Any], ...]:
+def legendre(count: int, precision: int) -> tuple[tuple[Any, Any], ...]:
     """Roots of P_count in (-1, 1) and their weights."""
     with flint.ctx.workprec(precision):
         pairs = [flint.arb.legendre_p_root(count, index, True) for index in range(count)]

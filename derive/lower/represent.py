@@ -14,8 +14,8 @@ import numpy as np
 from sympy import I, Integer
 
 from derive.errors import CertificationError, LawError
-from derive.laws import ArrayLaw, AtomicLaw, DensityLaw, Law, as_law
-from derive.symbols import Deterministic, MatrixLetter, Signal
+from derive.laws import ArrayLaw, AtomicLaw, Law, NodeLaw, as_law
+from derive.symbols import Deterministic, Free, MatrixLetter, Signal
 
 from .algebra import Algebra
 from .balls import BallKind, is_positive_semidefinite
@@ -108,8 +108,10 @@ def _size(size: Any, dim: Any, kind: Any) -> Any:
 def _owners(key: Any, value: Any) -> tuple[tuple[MatrixLetter, ...], Law]:
     owners = key if isinstance(key, tuple) else (key,)
     for letter in owners:
-        if not isinstance(letter, Deterministic | Signal):
-            raise LawError(f"a law was given for {letter}, which is neither a Deterministic matrix nor a Signal")
+        if not isinstance(letter, Deterministic | Free | Signal):
+            raise LawError(f"a law was given for {letter}, which is neither a Deterministic or Free matrix nor a Signal")
+        if isinstance(letter, Free) and len(owners) > 1:
+            raise LawError(f"{letter.name} is free from every other matrix, so it has a law of its own and no joint one")
     names = ", ".join(letter.name for letter in owners)
     law = as_law(value, names)
     if isinstance(law, AtomicLaw):
@@ -129,7 +131,7 @@ def _owners(key: Any, value: Any) -> tuple[tuple[MatrixLetter, ...], Law]:
 
 
 def _family(
-    owners: tuple[MatrixLetter, ...], law: AtomicLaw | DensityLaw, sizes: Mapping, kind: Any
+    owners: tuple[MatrixLetter, ...], law: AtomicLaw | NodeLaw, sizes: Mapping, kind: Any
 ) -> dict[MatrixLetter, Element]:
     """The letters of one law as functions on its nodes."""
     columns, masses = _nodes(owners, law, kind)
@@ -163,12 +165,12 @@ def _family(
     }
 
 
-def _nodes(owners: tuple[MatrixLetter, ...], law: AtomicLaw | DensityLaw, kind: Any) -> tuple[list[Any], Any]:
-    if isinstance(law, DensityLaw):
+def _nodes(owners: tuple[MatrixLetter, ...], law: AtomicLaw | NodeLaw, kind: Any) -> tuple[list[Any], Any]:
+    if isinstance(law, NodeLaw):
         _check_points(owners[0], (law.lower, law.upper))
         if isinstance(kind, BallKind):
             raise CertificationError(
-                f"the law of {owners[0].name} is a density and cannot be certified: the error of its quadrature is not "
+                f"the law of {owners[0].name} is {law.described} and cannot be certified: the error of its quadrature is not "
                 f"enclosed; give atoms or an array"
             )
         points, weights = law.nodes(kind.bits if isinstance(kind, MpKind) else 53)
