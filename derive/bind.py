@@ -15,7 +15,7 @@ from sympy import Expr, Symbol
 
 from .errors import LawError, ParameterError
 from .numbers import exact
-from .symbols import Deterministic, MatrixLetter, Signal
+from .symbols import Deterministic, Free, Haar, MatrixLetter, Signal
 
 __all__ = ["Binding", "bind", "brief"]
 
@@ -73,13 +73,12 @@ def bind(
                     raise ParameterError(
                         f"{letter} does not occur in the expression; its matrices are {_names(by_name)}"
                     )
-                if not isinstance(letter, Deterministic | Signal):
-                    raise LawError(f"{letter.name} is random: it is described by its variance, not by a law")
+                _takes_a_law(letter)
             laws[key] = value
             continue
         name = key if isinstance(key, str) else getattr(key, "name", str(key))
         if name not in known:
-            described = {m.name: m for m in letters if isinstance(m, Deterministic | Signal)}
+            described = {m.name: m for m in letters if isinstance(m, Deterministic | Free | Signal)}
             close = difflib.get_close_matches(name, [*known, *described], 1)
             hint = f"; did you mean {close[0]}?" if close else f"; the parameters are {_names(known)}"
             if not close and described:
@@ -92,7 +91,20 @@ def bind(
     missing = [s.name for s in expected if s not in scalars]
     if missing:
         raise ParameterError(f"missing value for {', '.join(missing)}; the parameters are {_names(known)}")
-    return Binding(scalars, laws)
+    declared = {m: m.law for m in letters if isinstance(m, Free) and m.law is not None}
+    return Binding(scalars, declared | laws)
+
+
+def _takes_a_law(letter: MatrixLetter) -> None:
+    if isinstance(letter, Haar):
+        raise LawError(f"{letter.name} is a Haar matrix: it has no parameters and no law")
+    if not isinstance(letter, Deterministic | Free | Signal):
+        raise LawError(f"{letter.name} is random: it is described by its variance, not by a law")
+    if isinstance(letter, Free) and letter.law is not None:
+        raise LawError(
+            f"{letter.name} was declared with its law; leave one of the two out: Free('{letter.name}', "
+            f"{letter.shape[0]}) takes the law given at evaluation"
+        )
 
 
 def brief(value: Any) -> str:

@@ -16,6 +16,8 @@ __all__ = ["Core", "Equation", "is_affine", "solve_affine", "solve_core"]
 
 # one equation in one unknown replaces several in several while it stays this short (monomials in factored form)
 _READABLE = 16
+# an equation of so many terms is no closed form: keep the unknowns
+_LARGE = 400
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def solve_core(
     mine = [v for v in inside if v in shifts]
     hidden = set().union(*(dependence.hidden(e) for e in local.values()))
     residuals = {v: Fraction(field, (field.generator(v) - e).num, field.one.num) for v, e in local.items()}
-    if mine and not (hidden - set(mine)) & set(inside):
+    # the equations of a free element in several slots are of high degree: eliminating makes them unreadable
+    matrices = {s.position for s in ring.entries.values()} & set(inside)
+    if mine and not matrices and not (hidden - set(mine)) & set(inside):
         polys, same = _merge_shifts(ring, residuals, mine, dependence)
         keep = [v for v in mine if v not in same]
         left = _eliminate_linear(ring, polys, [v for v in inside if v not in mine])
@@ -123,7 +127,7 @@ def solve_core(
             return Core(tuple(equations), tuple(left[1]), same)
     edges = {v: [w for w in sorted(dependence.of(local[v])) if w in local] for v in inside}
     chosen = feedback_set(inside, edges, [*mine, *prefer], limit=1)
-    if chosen is None and not hidden & set(inside):
+    if chosen is None and not matrices and not hidden & set(inside):
         single = _single_unknown(ring, residuals, [v for v in prefer if v in local] or inside)
         if single is not None:
             return single
@@ -232,6 +236,8 @@ def _eliminate_linear(
         del polys[name]
         pending.remove(v)
         polys = {k: _primitive(ring, field.subs(p, {v: value}), everything, slope) for k, p in polys.items()}
+        if any(len(p.num) > _LARGE for p in polys.values()):
+            return None
         solved = [(w, field.subs(e, {v: value})) for w, e in solved]
         solved.append((v, value))
     return list(polys.values()), solved

@@ -10,12 +10,12 @@ structurally zero.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import chain, count
+from dataclasses import dataclass, replace
 
 from sympy import Symbol
 
 from .field import Fraction
+from .free import FreeElement, couplings, find_elements, reached
 from .nodes import Letter
 from .pencil import Pencil, RandomTerm
 from .regime import Regime
@@ -55,6 +55,12 @@ class DysonEquation:
     pairings: tuple[Pairing, ...]
     fixed: Mapping[tuple[int, int], Poly]
     K: Mapping[tuple[int, int], Poly]
+    free: tuple[FreeElement, ...] = ()
+
+    def unknowns(self) -> list[tuple[Symbol, int]]:
+        """Symbol and position of every unknown: the traces of the noise, then the free elements'."""
+        free = dict.fromkeys(unknown for element in self.free for unknown in element.rho.values())
+        return [*((tau.symbol, tau.position) for tau in self.taus), *free]
 
     def growing(self) -> list[int]:
         return [k for k, block in enumerate(self.pencil.blocks) if not block.space.finite]
@@ -90,7 +96,11 @@ def _closure(edges: set[tuple[int, int]], count: int) -> set[tuple[int, int]]:
 
 def _candidates(ring: Ring, pencil: Pencil) -> list[_Candidate]:
     terms: list[tuple[int, int, RandomTerm]] = [
-        (i, k, term) for i, row in enumerate(pencil.rows) for k, c in row.items() for term in c.random
+        (i, k, term)
+        for i, row in enumerate(pencil.rows)
+        for k, c in row.items()
+        for term in c.random
+        if isinstance(term.matrix.matrix, RandomMatrix)
     ]
     out: list[_Candidate] = []
     for i, k, first in terms:
@@ -108,13 +118,6 @@ def _candidates(ring: Ring, pencil: Pencil) -> list[_Candidate]:
     return out
 
 
-def _fresh(ring: Ring) -> str:
-    """``tau``, unless the user has a symbol of such a name: two unknowns must not share one."""
-    taken = {s.name.partition("_")[0] for s in ring.field.symbols}
-    names = chain(("tau", "vartau", "varrho"), (f"tau{k}" for k in count()))
-    return next(name for name in names if name not in taken)
-
-
 def dyson_equation(ring: Ring, pencil: Pencil, regime: Regime) -> DysonEquation:
     """Pair the noise of the pencil and write ``K = L0 - eta`` in scalar unknowns."""
     size = len(pencil.blocks)
@@ -122,20 +125,27 @@ def dyson_equation(ring: Ring, pencil: Pencil, regime: Regime) -> DysonEquation:
     grows = [not block.space.finite for block in pencil.blocks]
     # a path through a finite block has finite rank and does not move a normalised trace
     edges = {(i, j) for i, row in enumerate(pencil.rows) for j, c in row.items() if c.fixed and grows[i] and grows[j]}
+    elements = find_elements(ring, pencil)
+    waiting = {(e, r, s) for e, element in enumerate(elements) for r, s in couplings(element)}
+    coupled: set[tuple[int, int, int]] = set()
     alive: set[int] = set()
     # least fixed point: an unknown that is alive creates fill-in that can make another one alive
     while True:
         reach = _closure(edges, size)
         born = {n for n, c in enumerate(candidates) if n not in alive and (c.k, c.l) in reach}
-        if not born:
+        linked = {(e, r, s) for e, r, s in waiting if reached(elements[e], r, s, reach, grows)}
+        if not born and not linked:
             break
         alive |= born
+        waiting, coupled = waiting - linked, coupled | linked
+        for e, r, s in linked:
+            edges |= {(i, k) for i, k, _, _ in elements[e].blocks(r, s) if grows[i] and grows[k]}
         edges |= {(c.i, c.j) for c in (candidates[n] for n in born) if grows[c.i] and grows[c.j]}
     fixed = {(i, j): c.fixed for i, row in enumerate(pencil.rows) for j, c in row.items() if c.fixed}
     taus: dict[tuple[int, int, str], Tau] = {}
     pairings: list[Pairing] = []
     K = dict(fixed)
-    prefix = _fresh(ring)
+    prefix = ring.fresh("tau", "vartau", "varrho")
     for n in sorted(alive):
         c = candidates[n]
         key = (c.k, c.l, word_key(c.weight))
@@ -152,10 +162,36 @@ def dyson_equation(ring: Ring, pencil: Pencil, regime: Regime) -> DysonEquation:
         order = list(taus).index(key)
         pairings.append(Pairing(c.i, c.j, order, element))
         term = ring.neg(ring.scale(ring.field.generator(tau.position), element))
-        entry = (c.i, c.j)
-        total = ring.add(K[entry], term) if entry in K else term
-        if total:
-            K[entry] = total
-        else:
-            K.pop(entry, None)
-    return DysonEquation(pencil, tuple(taus.values()), tuple(pairings), fixed, K)
+        _accumulate(ring, K, (c.i, c.j), term)
+    free = _subordinated(ring, elements, coupled, K)
+    return DysonEquation(pencil, tuple(taus.values()), tuple(pairings), fixed, K, free)
+
+
+def _accumulate(ring: Ring, K: dict[tuple[int, int], Poly], entry: tuple[int, int], term: Poly) -> None:
+    total = ring.add(K[entry], term) if entry in K else term
+    if total:
+        K[entry] = total
+    else:
+        K.pop(entry, None)
+
+
+def _subordinated(
+    ring: Ring,
+    elements: list[FreeElement],
+    coupled: set[tuple[int, int, int]],
+    K: dict[tuple[int, int], Poly],
+) -> tuple[FreeElement, ...]:
+    """Name the unknowns of the free elements and add ``sum rho_rs a_r b_s`` to K."""
+    prefix = ring.fresh("rho", "varrho", "varpi")
+    out, number = [], 0
+    for e, element in enumerate(elements):
+        rho: dict[tuple[int, int], tuple[Symbol, int]] = {}
+        for r, s in sorted((r, s) for other, r, s in coupled if other == e):
+            number += 1
+            symbol = Symbol(f"{prefix}_{number}")
+            generator = ring.unknown(symbol)
+            rho[r, s] = symbol, ring.field.position(symbol)
+            for i, k, a, b in element.blocks(r, s):
+                _accumulate(ring, K, (i, k), ring.scale(generator, ring.mul(a, b)))
+        out.append(replace(element, rho=rho))
+    return tuple(out)

@@ -8,7 +8,7 @@ from sympy import Add, Basic, Expr, MatAdd, MatMul, Mul, Pow, S
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
 from .latex_layout import LINE, width
-from .latex_printer import TheoremPrinter, flat_product
+from .latex_printer import TheoremPrinter, flat_product, paren
 
 __all__ = ["aligned", "lines"]
 
@@ -78,7 +78,7 @@ def _product(printer: TheoremPrinter, expr: Expr, first: float, rest: float) -> 
         exponent = -exponent
     other = Mul(*[b**e for b, e in above], *[b**-e for b, e in below])
     sign = "-" if negative else ""
-    head = "" if other == 1 else printer.doprint(other) + r"\,"
+    head = "" if other == 1 else (paren if isinstance(other, Add) else str)(printer.doprint(other)) + r"\,"
     tail = "" if exponent == 1 else rf"^{{{printer.doprint(exponent)}}}"
     if width(head) <= first * 0.6:
         inner = lines(printer, base, first - width(sign + head) - 0.5, rest - 1.0)

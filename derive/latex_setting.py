@@ -106,7 +106,8 @@ class _Setting:
 
     def signal_item(self, letter: Signal) -> str:
         name, norm2 = self.tex(letter), letter.norm2
-        head = f"{self.space(letter, True)} is a deterministic vector"
+        place = " in generic position to every deterministic matrix" if letter.is_generic else ""
+        head = f"{self.space(letter, True)} is a deterministic vector{place}{',' if place else ''}"
         if norm2 == Symbol(f"norm2_{letter.name}", positive=True):
             return rf"{head} whose squared norm converges to a limit, denoted by $\lVert {name}\rVert^2$ again"
         return rf"{head} with $\lVert {name}\rVert^2={inline(self.printer, norm2)}$"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sympy import Expr, S
 
 from .regime import Space
-from .symbols import Deterministic, MatrixLetter, RandomMatrix, Signal
+from .symbols import Deterministic, Free, FreeMatrix, MatrixLetter, RandomMatrix, Signal
 
 __all__ = ["Eye", "Inv", "Letter", "Node", "Prod", "Sum", "adjoint_of", "sort_key"]
 
@@ -41,7 +41,7 @@ class Letter:
 
     @property
     def is_random(self) -> bool:
-        return isinstance(self.matrix, RandomMatrix)
+        return isinstance(self.matrix, RandomMatrix | FreeMatrix)
 
     @property
     def is_signal(self) -> bool:
@@ -49,7 +49,7 @@ class Letter:
 
     @property
     def is_hermitian(self) -> bool:
-        return isinstance(self.matrix, Deterministic) and self.matrix.is_hermitian_matrix
+        return isinstance(self.matrix, Deterministic | Free) and self.matrix.is_hermitian_matrix
 
     def apply(self, op: str) -> Letter:
         """The letter after transpose, adjoint or conjugation, in normal form."""

@@ -31,7 +31,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 from .errors import DimensionError, NotRationalError, ParameterError
 from .nodes import Eye, Inv, Letter, Node, Prod, Sum, adjoint_of, sort_key
 from .regime import Regime, Space
-from .symbols import Deterministic, MatrixLetter, RandomMatrix, Signal
+from .symbols import Deterministic, Free, FreeMatrix, Haar, MatrixLetter, RandomMatrix, Signal
 
 __all__ = ["Functional", "Reader"]
 
@@ -50,7 +50,7 @@ class Functional:
 class Reader:
     """Reads matrix expressions in one regime; remembers nothing but the regime and what was declared."""
 
-    def __init__(self, regime: Regime, roots: frozenset[Deterministic] = frozenset()):
+    def __init__(self, regime: Regime, roots: frozenset[Deterministic | Free] = frozenset()):
         self.regime = regime
         self._roots = roots
 
@@ -106,6 +106,10 @@ class Reader:
         elif isinstance(letter, Signal):
             _, k = self.regime.growth(letter.norm2)
             power = k / 2
+        elif isinstance(letter, FreeMatrix) and rows.finite:
+            raise DimensionError(
+                f"{letter.name} has the fixed dimension {rows}; a {type(letter).__name__} matrix needs a growing one"
+            )
         elif rows.finite or cols.finite:
             raise DimensionError(
                 f"{letter.name} has the fixed dimension {rows if rows.finite else cols}; write each of its "
@@ -125,6 +129,8 @@ class Reader:
             return Eye(node.rows, 1 / node.coeff), -power
         if isinstance(node, Inv):
             return node.arg, -power
+        if _is_haar(node):
+            return adjoint_of(node, "H"), -power
         if isinstance(node, Prod) and node.coeff != 1:
             # (c M)^-1 = M^-1 / c keeps scalars out of the pencil
             inner = node.factors[0] if len(node.factors) == 1 else Prod(node.factors)
@@ -134,10 +140,10 @@ class Reader:
     def _power(self, expr: MatPow) -> tuple[Node, Expr]:
         base, exponent = expr.args
         node: Node
-        if isinstance(base, Deterministic) and exponent.is_Rational and (2 * exponent).is_Integer and exponent.q == 2:
+        if isinstance(base, Deterministic | Free) and exponent.is_Rational and (2 * exponent).is_Integer and exponent.q == 2:
             if not base.is_positive_matrix:
                 raise NotRationalError(
-                    f"{expr}: a square root needs a positive matrix; declare Deterministic('{base.name}', ..., "
+                    f"{expr}: a square root needs a positive matrix; declare {type(base).__name__}('{base.name}', ..., "
                     "positive=True)"
                 )
             rows, cols = (self._space(d) for d in base.shape)
@@ -151,7 +157,7 @@ class Reader:
         if node.rows != node.cols:
             raise DimensionError(f"({base}) is {node.rows} x {node.cols}: only a square matrix has powers")
         if count < 0:
-            node, power = (Inv(node), -power) if not isinstance(node, (Eye, Inv, Prod)) else self._inverse(base)
+            node, power = (Inv(node), -power) if isinstance(node, Sum) else self._inverse(base)
             count = -count
         return self._times([node] * count), power * count
 
@@ -222,17 +228,20 @@ class Reader:
         return node.factors[0] if len(node.factors) == 1 and node.coeff == 1 else node
 
     def _times(self, nodes: list[Node]) -> Node:
-        """A flat product; identities disappear into the coefficient."""
+        """A flat product; identities disappear into the coefficient, ``U U*`` of a Haar matrix among them."""
         coeff: Expr = S.One
         factors: list[Node] = []
         for node in nodes:
             if isinstance(node, Eye):
                 coeff *= node.coeff
-            elif isinstance(node, Prod):
+                continue
+            if isinstance(node, Prod):
                 coeff *= node.coeff
-                factors.extend(node.factors)
-            else:
-                factors.append(node)
+            for factor in node.factors if isinstance(node, Prod) else (node,):
+                if factors and _is_haar(factor) and factors[-1] == adjoint_of(factor, "H"):
+                    factors.pop()
+                else:
+                    factors.append(factor)
         if not factors:
             return Eye(nodes[0].rows, coeff)
         return self._normal(Prod(tuple(factors), coeff))
@@ -380,6 +389,10 @@ class Reader:
                 if factor.rows.finite:
                     return self._times([*node.factors[k:], *node.factors[:k]])
         return node
+
+
+def _is_haar(node: Node) -> bool:
+    return isinstance(node, Letter) and isinstance(node.matrix, Haar)
 
 
 def _has_signal_factor(node: Node) -> bool:

@@ -20,7 +20,9 @@ from .field import Fraction
 from .graph import components
 from .pencil import Output
 from .ring import Poly, Ring, Word
+from .stepwise import is_long, solve_stepwise
 from .spelling import other_spellings, recognise, shortest
+from .subordination import subordinated
 
 __all__ = ["Reduced", "output_poly", "reduce_system", "unreduced"]
 
@@ -48,7 +50,9 @@ def unreduced(ring: Ring, equation: DysonEquation, elimination: Elimination) -> 
         weighted = block if not tau.weight else ring.mul(_word(ring, tau.weight), block)
         size = ring.field.from_sympy(equation.pencil.blocks[tau.col].space.size)
         out[tau.position] = ring.trace(weighted) / size
-    return out
+    for element in equation.free:
+        out |= subordinated(ring, equation, elimination, element)
+    return out | {s.position: s.value for s in ring.entries.values()}
 
 
 def _word(ring: Ring, word: Word) -> Poly:
@@ -104,11 +108,12 @@ def reduce_system(
     edges = {v: sorted(dependence.of(system[v])) for v in system}
     for component in components(sorted(used), edges):
         local = {v: field.subs(system[v], solved) for v in component}
-        is_core = False
+        is_core, explicit = False, True
         if len(component) == 1 and component[0] not in dependence.of(local[component[0]]):
             new = [(component[0], local[component[0]])]
         elif is_affine(local, dependence):
-            new = solve_affine(ring, local)
+            explicit = not is_long(ring, local)
+            new = solve_affine(ring, local) if explicit else solve_stepwise(ring, local)
         else:
             core = solve_core(ring, local, set(shifts), dependence, prefer)
             equations.extend(core.equations)
@@ -119,23 +124,30 @@ def reduce_system(
                 values = {name: ring.renamed(v, core.same) for name, v in values.items()}
         for v, value in new:
             definitions.append((v, value))
-            if dependence.is_hidden_in(v, (*system.values(), *values.values())):
+            if not explicit or dependence.is_hidden_in(v, (*system.values(), *values.values())):
                 continue
             # kappa is the natural unknown where there is one; otherwise a core definition may stay as it is
             target = kept if is_core and not set(component) & set(shifts) else solved
             target[v] = value
     spellings = [kept, *other_spellings(field, [e.residual for e in equations], kept)] if kept else []
     values = {name: shortest(field, v, solved, spellings) for name, v in values.items()}
-    start = {e.unknown: system[e.unknown] for e in equations if e.unknown in shifts}
+    start = {v: system[v] for v in (*shifts, *(s.position for s in ring.entries.values())) if v in system}
     return Reduced(tuple(equations), tuple(definitions), values, start, merged, frozenset(zeros))
 
 
 def _zeros(ring: Ring, system: Mapping[int, Fraction]) -> set[int]:
     """Greatest set of unknowns whose equations hold when all of them vanish."""
     field = ring.field
-    guess = set(system)
+    inside = Dependence(ring, set(system))
+    # a trace does not stay as it is when an unknown inside it vanishes, or when its shift becomes infinite
+    guess = set(system) - set().union(*(inside.inside(g) for g in (*ring.traces, *ring.forms)))
+    shifts = [(Fraction(field, s.value.den, field.one.num), s.value) for s in ring.shifts.values()]
     while guess:
         replacement = dict.fromkeys(guess, field.zero)
+        infinite = [value for below, value in shifts if not field.subs(below, replacement)]
+        if infinite:
+            guess -= set().union(*(inside.of(value) for value in infinite))
+            continue
         keep = set()
         for v in guess:
             try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 
 from sympy import Expr, Identity, Integer, MatAdd, MatMul, MatPow, MatrixExpr, Rational, S, Symbol, Trace
 from sympy.matrices.expressions import Adjoint, Inverse, Transpose
@@ -73,7 +74,10 @@ class Poly:
 
 @dataclass(frozen=True)
 class Shift:
-    """An unknown introduced to make an inverse monic: ``symbol = value`` in ``(S + symbol)^-1``."""
+    """An unknown introduced to make an inverse monic: ``symbol = value`` in ``(S + symbol)^-1``.
+
+    Or an entry of the matrix kappa that shifts a free element, ``(X + kappa)^-1``.
+    """
 
     symbol: Symbol
     position: int
@@ -106,6 +110,8 @@ class Ring:
         self.traces: dict[int, Word] = {}
         self.forms: dict[int, Word] = {}
         self.shifts: dict[str, Shift] = {}
+        self.entries: dict[str, Shift] = {}
+        self._steps = 0
         self._trace_of: dict[str, Fraction] = {}
 
     def unknown(self, meaning: Expr) -> Fraction:
@@ -113,6 +119,12 @@ class Ring:
         generator = self.field.new(meaning)
         self.unknowns.add(self.field.position(meaning))
         return generator
+
+    def fresh(self, *bases: str) -> str:
+        """The first base, unless there is a symbol of such a name: two unknowns must not share one."""
+        taken = {s.name.partition("_")[0] for s in self.field.symbols}
+        names = chain(bases, (f"{bases[0]}{k}" for k in count()))
+        return next(name for name in names if name not in taken)
 
     def is_parameter(self, value: Fraction) -> bool:
         """Free of unknowns, traces and forms."""
@@ -257,6 +269,21 @@ class Ring:
             self.shifts[value.key] = Shift(symbol, self.field.position(symbol), value)
         return self.field.generator(self.shifts[value.key].position)
 
+    def count_step(self) -> int:
+        """The number of the next intermediate coefficient that gets a name."""
+        self._steps += 1
+        return self._steps
+
+    def shift_entry(self, value: Fraction) -> Fraction:
+        """The same for one entry of a matrix that shifts a free element; it may occur outside inverses."""
+        if self.is_parameter(value):
+            return value
+        if value.key not in self.entries:
+            symbol = Symbol(f"_omega{len(self.entries)}")
+            self.unknown(symbol)
+            self.entries[value.key] = Shift(symbol, self.field.position(symbol), value)
+        return self.field.generator(self.entries[value.key].position)
+
     # -- leaving the ring -----------------------------------------------------------------------------------------
     def transpose(self, word: Word) -> Word | None:
         out: list[Factor] = []
@@ -346,6 +373,13 @@ class Ring:
         ends = [f.matrix for f in word if isinstance(f, Letter) and isinstance(f.matrix, Signal)]
         if len(word) == 2 and len(ends) == 2:
             return self._product(*ends)
+        if len(ends) == 2 and any(s.is_generic for s in ends):
+            # a generic direction sees every deterministic matrix through its normalised trace
+            inside = word[1:-1]
+            if inside[0].rows != inside[-1].cols:
+                return self.field.zero
+            space = inside[0].rows
+            return self._product(*ends) * self.trace_of_word(inside, space) / self.field.from_sympy(space.size)
         meaning = Trace(self.word_to_sympy(word, word[0].rows))
         generator = self.unknown(meaning)
         self.forms[self.field.position(meaning)] = word

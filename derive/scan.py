@@ -8,7 +8,7 @@ from sympy import Basic, MatPow, Rational, Symbol, sympify
 from sympy.matrices.expressions import Identity
 
 from .errors import ResolventError
-from .symbols import Deterministic, MatrixLetter
+from .symbols import Deterministic, Free, MatrixLetter
 
 __all__ = ["check_names", "check_scalars", "dimensions_of", "letters_of", "square_roots", "walk"]
 
@@ -77,12 +77,12 @@ def dimensions_of(exprs: Iterable[Basic]) -> set[Symbol]:
     return {d for d in dims if isinstance(d, Symbol)}
 
 
-def square_roots(exprs: Iterable[Basic]) -> frozenset[Deterministic]:
+def square_roots(exprs: Iterable[Basic]) -> frozenset[Deterministic | Free]:
     """Positive matrices that occur under a half-integer power."""
     out = set()
     for expr in exprs:
         for node in walk(expr):
-            if isinstance(node, MatPow) and isinstance(node.args[0], Deterministic):
+            if isinstance(node, MatPow) and isinstance(node.args[0], Deterministic | Free):
                 exponent = node.args[1]
                 if isinstance(exponent, Rational) and exponent.q == 2:
                     out.add(node.args[0])

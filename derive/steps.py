@@ -298,7 +298,8 @@ class _Teller:
             return Step(
                 "Deterministic equivalent", "In traces and bilinear forms, the matrix may be replaced by", equations
             )
-        equations = tuple(Eq(self.d.quantities[name], value, evaluate=False) for name, value in system.values.items())
+        asked = [(self.d.quantities[name], v) for name, v in system.values.items() if name in self.d.quantities]
+        equations = tuple(Eq(quantity, value, evaluate=False) for quantity, value in asked)
         return Step(
             "Limit",
             "Almost surely, as the dimensions grow, "

@@ -13,7 +13,18 @@ from sympy.matrices.expressions import Adjoint, Transpose
 
 from .errors import DimensionError
 
-__all__ = ["Deterministic", "Gaussian", "MatrixLetter", "RandomMatrix", "Signal", "Wigner", "dimensions"]
+__all__ = [
+    "Deterministic",
+    "Free",
+    "FreeMatrix",
+    "Gaussian",
+    "Haar",
+    "MatrixLetter",
+    "RandomMatrix",
+    "Signal",
+    "Wigner",
+    "dimensions",
+]
 
 
 def dimensions(names: str) -> tuple[Symbol, ...] | Symbol:
@@ -199,6 +210,119 @@ class Wigner(RandomMatrix):
         return True
 
 
+class FreeMatrix(MatrixLetter):
+    """Base of the random matrices known through their spectrum alone: free from all others, independent entries or not."""
+
+    is_positive_matrix = False
+
+
+class Haar(FreeMatrix):
+    """A Haar-distributed orthogonal (or unitary) matrix.
+
+    Parameters
+    ----------
+    name : str
+    n : Symbol
+        Dimension.
+    real : bool, optional
+        Orthogonal (default), or unitary. The limits are the same, up to transposes of a unitary matrix, which are
+        asymptotically free from it.
+
+    Notes
+    -----
+    Asymptotically free from every other matrix; ``U*U.T`` (``U*U.adjoint()``) is read as the identity.
+
+    Examples
+    --------
+    >>> from derive import Haar, dimensions
+    >>> n = dimensions("n")
+    >>> U, V = Haar("U", n), Haar("V", n, real=False)
+    >>> U.adjoint() == U.T, V.adjoint() == V.T
+    (True, False)
+    """
+
+    def __new__(cls, name, n, *rest, real=True):
+        # rebuilt by SymPy as Haar(name, rows, cols, real)
+        if len(rest) == 2:
+            _, real = rest
+        elif rest:
+            raise DimensionError(f"Haar('{name}', ...) takes one dimension: it is square")
+        rows, cols = _shape(str(name), n, n)
+        return MatrixExpr.__new__(cls, Str(str(name)), rows, cols, _flag(real))
+
+    @property
+    def is_real_matrix(self) -> bool:
+        return self.args[3] is S.true
+
+
+class Free(FreeMatrix):
+    """A self-adjoint matrix with a given spectrum and eigenvectors in general position: ``O diag(law) O'``, O Haar.
+
+    Parameters
+    ----------
+    name : str
+    n : Symbol, optional
+        Dimension; the one named ``n`` when left out.
+    law : AtomicLaw or DensityLaw, optional
+        Its limiting spectral law, from :func:`derive.atomic` or :func:`derive.density`; left out, it is given at
+        evaluation, ``{A: atomic([1, 4])}``.
+    positive : bool, optional
+        Positive semidefinite; needed for ``A**(1/2)``.
+    real : bool, optional
+        Real symmetric (default) or complex Hermitian.
+
+    Notes
+    -----
+    Asymptotically free from every other matrix. Two :class:`Free` matrices with one law are free from each other.
+
+    Examples
+    --------
+    >>> from derive import Free, atomic, dimensions
+    >>> n = dimensions("n")
+    >>> A, B = Free("A", n), Free("B", n, atomic([1, -1]))
+    >>> A.T == A, B.law.points, Free("C", atomic([1, 4])).shape
+    (True, (1, -1), (n, n))
+    """
+
+    def __new__(cls, name, n=None, *rest, law=None, positive=False, real=True):
+        # rebuilt by SymPy as Free(name, rows, cols, law, positive, real)
+        from .law_argument import law_argument
+
+        if len(rest) == 4:
+            _, law, positive, real = rest
+        elif len(rest) == 1 and law is None:
+            law = rest[0]
+        elif rest:
+            raise DimensionError(f"Free('{name}', n, law) takes one dimension, as it is square, and one law")
+        if n is None or (not isinstance(n, Expr | str | int) and law is None):
+            # Free("A", law)
+            n, law = dimensions("n"), (law if n is None else n)
+        rows, cols = _shape(str(name), n, n)
+        law = law_argument(str(name), law, positive in (True, S.true))
+        return MatrixExpr.__new__(cls, Str(str(name)), rows, cols, law, _flag(positive), _flag(real))
+
+    @property
+    def law(self):
+        """The law it was declared with, or None."""
+        return self.args[3].law
+
+    @property
+    def is_symmetric_matrix(self) -> bool:
+        return self.is_real_matrix
+
+    @property
+    def is_hermitian_matrix(self) -> bool:
+        return True
+
+    @property
+    def is_positive_matrix(self) -> bool:
+        return self.args[4] is S.true
+
+    @property
+    def is_real_matrix(self) -> bool:
+        return self.args[5] is S.true
+
+
 class Deterministic(MatrixLetter):
     """A deterministic matrix, known through its limiting spectral law or as a small array given at evaluation.
 
@@ -268,6 +392,9 @@ class Signal(MatrixLetter):
     norm2 : Expr, optional
         Squared norm: of order one for a signal, ``n`` for labels of +-1. Left out, it is a parameter
         ``norm2_NAME`` that evaluation asks for.
+    generic : bool, optional
+        In generic position to every deterministic matrix: ``u' f(A) v = (u'v) tr f(A)/n``. Otherwise (default) the law
+        of a matrix that a signal meets is a joint law with the signal.
 
     Notes
     -----
@@ -282,16 +409,21 @@ class Signal(MatrixLetter):
     (p, 1)
     """
 
-    def __new__(cls, name, dim, *rest, norm2=None):
-        # rebuilt by SymPy as Signal(name, rows, 1, norm2)
-        if len(rest) == 2:
-            norm2 = rest[1]
+    def __new__(cls, name, dim, *rest, norm2=None, generic=False):
+        # rebuilt by SymPy as Signal(name, rows, 1, norm2), or with a fifth argument for a generic one
+        if len(rest) in (2, 3):
+            norm2, generic = rest[1], len(rest) == 3
         elif rest:
             raise DimensionError(f"Signal('{name}', dim, norm2=...) is one column; use one Signal per column")
         rows, _ = _shape(str(name), dim, 1)
         norm2 = Symbol(f"norm2_{name}", positive=True) if norm2 is None else sympify(norm2)
-        return MatrixExpr.__new__(cls, Str(str(name)), rows, Integer(1), norm2)
+        return MatrixExpr.__new__(cls, Str(str(name)), rows, Integer(1), norm2, *((S.true,) if generic else ()))
 
     @property
     def norm2(self) -> Expr:
         return self.args[3]
+
+    @property
+    def is_generic(self) -> bool:
+        """In generic position to every deterministic matrix."""
+        return len(self.args) == 5

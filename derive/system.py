@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sympy import Eq, Expr, Symbol, srepr
 
+from .field import Fraction
 from .reduce import Reduced
 from .ring import Ring
 from .spelling import length
@@ -20,6 +21,8 @@ __all__ = ["System", "to_system"]
 
 # inlining a definition is worth it while the equation stays this short (monomials in factored form)
 _SHORT = 9
+# it is not tried where so many products of terms are to be formed
+_LONG = 4000
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def to_system(
     ``also`` are listed.
     """
     numbers = ring.field
-    shifts = {s.position for s in ring.shifts.values()}
+    shifts = {s.position for s in (*ring.shifts.values(), *ring.entries.values())}
     name = _namer(taken)
     renamed: dict[Symbol, Symbol] = {}
     core = [e.unknown for e in reduced.equations]
@@ -111,6 +114,8 @@ def to_system(
         if value is not None:
             shorter = value
             for v in reversed(list(inline)):
+                if _terms(shorter) * _terms(inline[v]) > _LONG:
+                    break
                 shorter = numbers.subs(shorter, {v: inline[v]})
             if shorter and length(shorter) <= _SHORT:
                 value, residual = shorter, numbers.generator(e.unknown) - shorter
@@ -139,9 +144,11 @@ def to_system(
         return expr.xreplace(renamed)
 
     origin = {}
+    start = reduced.start
+    symbols = {numbers.meaning(v): numbers.to_sympy(start[v]) for v in start}
     for v in core:
         symbol = numbers.meaning(v)
-        origin[renamed[symbol]] = numbers.to_sympy(reduced.start[v]) if v in reduced.start else symbol
+        origin[renamed[symbol]] = _closed(numbers.to_sympy(start[v]), symbols) if v in start else symbol
     return System(
         tuple(renamed[numbers.meaning(v)] for v in core),
         tuple(show(numbers.to_sympy(residuals[v])) for v in core),
@@ -151,3 +158,14 @@ def to_system(
         origin,
         renamed,
     )
+
+
+def _terms(value: Fraction) -> int:
+    return len(value.num) + len(value.den)
+
+
+def _closed(expr: Expr, shifts: Mapping[Expr, Expr]) -> Expr:
+    """A shift written in the Dyson unknowns alone: the shifts inside its traces are put in too."""
+    while expr.free_symbols & shifts.keys():
+        expr = expr.xreplace(dict(shifts))
+    return expr

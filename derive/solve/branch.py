@@ -49,12 +49,12 @@ def solve_component(
     ``boundary`` marks points where the boundary value (imaginary part +0) was asked for.
     """
     status = np.full(count, int(Status.NOT_CONVERGED))
-    tau = {u.name: np.full(count, np.nan, dtype=complex) for u in component.unknowns if u.name is not None}
+    tau = {name: np.full(count, np.nan, dtype=complex) for name in component.names if name is not None}
 
     def store(solved: Component, index: np.ndarray, values: Sequence[Any], state: Any) -> None:
-        for unknown, value in zip(solved.unknowns, values, strict=True):
-            if unknown.name is not None:
-                tau[unknown.name][index] = to_host(value)
+        for name, value in zip(solved.names, values, strict=True):
+            if name is not None:
+                tau[name][index] = to_host(value)
         status[index] = to_host(state)
 
     pending = np.arange(count)
@@ -117,8 +117,8 @@ def _newton(equation: MatrixEquation, tau: list[Any], y: Any, steps: int) -> tup
     last = xp.zeros(1)
     for _ in range(steps if tau else 0):
         G = equation.inverse(equation.K(tau, y), y is not None)
-        residual = [b - a for a, b in zip(tau, equation.traces(G), strict=True)]
-        delta = solve_small(equation.algebra.kind, equation.derivative(G), residual)
+        residual = [b - a for a, b in zip(tau, equation.traces(G, tau), strict=True)]
+        delta = solve_small(equation.algebra.kind, equation.derivative(G, tau), residual)
         tau = [a + d for a, d in zip(tau, delta, strict=True)]
         # unknowns that vanish at the solution are judged in units of what they could have been
         last = xp.asarray(sum(abs(d) for d in delta) / (sum(abs(a) for a in tau) + 1e-13 * equation.unit + 1e-300))
@@ -162,21 +162,23 @@ def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple
     Where Re G is not positive it must become so when the point is lifted off the axis: everywhere at a point outside
     the bulk, on the part of the space that the noise does not reach at a point inside.
     """
-    xp, algebra, blocks = equation.algebra.kind.xp, equation.algebra, equation.size
+    xp, algebra = equation.algebra.kind.xp, equation.algebra
     K = equation.K(tau)
-    turned = _rotated(equation, K)
+    G = equation.inverse(K) if equation.elements else {}
+    turned = _rotated(equation, K) | equation.subordinations(G, tau)
+    blocks = equation.extent
     low, high, size = hermitian_range(algebra, turned, blocks, count, relative=True)
     positive = low > _ZERO * size
     if bool(xp.all(positive)):
         return positive, positive
     semidefinite = low >= -_ZERO * size
     if equation.component.factors:
-        plain = _rotated(equation, equation.K(tau, plain=True))
+        plain = _rotated(equation, equation.K(tau, plain=True)) | equation.subordinations(G, tau)
         low, high, size = hermitian_range(algebra, plain, blocks, count, relative=True)
     flat = (high <= _ZERO * size) & (low >= -_ZERO * size)
-    G = equation.inverse(K)
-    lift = solve_small(algebra.kind, equation.derivative(G), equation.source(G))
-    slope = _rotated(equation, equation.slope(lift))
+    G = G or equation.inverse(K)
+    lift = solve_small(algebra.kind, equation.derivative(G, tau), equation.source(G, tau))
+    slope = _rotated(equation, equation.slope(lift)) | equation.subordinations_lifted(G, tau, lift)
     rise, steepest, _ = hermitian_range(algebra, slope, blocks, count)
     accepted = positive | (flat & (rise > 0))
     if not bool(xp.all(accepted | ~semidefinite)):
@@ -211,7 +213,11 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
         for steps in (40 if k == 0 else 4, 200):
             tau = _average(equation, tau, y, steps)
             trial, error = _newton(equation, tau, y, 8)
-            low, _, _ = hermitian_range(equation.algebra, _rotated(equation, equation.K(trial, y)), blocks, count)
+            K = equation.K(trial, y)
+            turned = _rotated(equation, K)
+            if equation.elements:
+                turned |= equation.subordinations(equation.inverse(K, True), trial)
+            low, _, _ = hermitian_range(equation.algebra, turned, equation.extent, count)
             good = (error < 1e-8) & (low > 0)
             tau = _blend(xp, good, trial, tau)
             if bool(xp.all(good)):
@@ -257,4 +263,6 @@ def _solve_hermitised(
             if block is not None and unknown.weight is not None:
                 block = numbers.algebra.matmul(numbers.element(unknown.weight), block)
             out.append(0.0 if block is None else numbers.algebra.trace(block, component.spaces[unknown.l].label))
+        found = dict(zip(equation.component.names, values, strict=True))
+        out += [found[name] for name in component.names[len(component.unknowns) :]]
     return out, state

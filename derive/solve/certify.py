@@ -331,7 +331,7 @@ def prove_component(
 
     ring, regime = derivation.ring, derivation.problem.regime
     batch = Batch(derivation, binding, xp)
-    names = [u.name or "" for u in component.unknowns]
+    names = [name or "" for name in component.names]
     if tau is None:
         solved = solve_component(ring, regime, component, batch.numbers, 1, batch.boundary)
         if solved.status[0] != 0:
@@ -360,8 +360,8 @@ def prove_component(
 
         def dyson(t: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Sequence[Any]]]:
             G = equation.inverse(equation.K(t))
-            rows = identity_minus(kind, equation.derivative(G))
-            return [a - b for a, b in zip(t, equation.traces(G), strict=True)], rows
+            rows = identity_minus(kind, equation.derivative(G, t))
+            return [a - b for a, b in zip(t, equation.traces(G, t), strict=True)], rows
 
         size = _scale(centre)
         tight = krawczyk(dyson, centre, kind, size * arb(2) ** (-bits + 8))
@@ -388,7 +388,9 @@ def _branch_proven(
     """(some rotation makes A0 accretive, and one of them shows Re G > 0, or Re G = 0 and rising)."""
     accretive = False
     kind = numbers.algebra.kind
-    exact_tau = [_real_trace(u, t) for u, t in zip(component.unknowns, tau, strict=True)]
+    # those of free elements follow the traces
+    exact_tau = [_real_trace(u, t) for u, t in zip(component.unknowns, tau, strict=False)]
+    exact_tau += tau[len(component.unknowns) :]
     real = all(isinstance(t, arb) for t in exact_tau)
     for rotation in rotations(ring, component):
         for p in multipliers(rotation, numbers):
@@ -403,14 +405,18 @@ def _branch_proven(
                 continue
             accretive = True
             K = equation.K(list(tau))
-            if is_definite(equation, rotated(numbers.algebra, rotation.order, weights, K)):
+            turned = rotated(numbers.algebra, rotation.order, weights, K)
+            if equation.elements:
+                turned |= equation.subordinations(equation.inverse(K), list(tau))
+            if is_definite(equation, turned):
                 return True, True
             if part or not real or part is None:
                 continue
             # A0 is exactly anti-Hermitian and the solution real: Re G = 0, so look at its growth with the lift
             G = equation.inverse(equation.K(exact_tau))
-            lift = solve_small(kind, equation.derivative(G), equation.source(G))
+            lift = solve_small(kind, equation.derivative(G, exact_tau), equation.source(G, exact_tau))
             rising = rotated(numbers.algebra, rotation.order, weights, equation.slope(lift))
+            rising |= equation.subordinations_lifted(G, exact_tau, lift)
             if is_definite(equation, rising):
                 return True, True
     return accretive, False

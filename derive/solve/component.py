@@ -16,14 +16,27 @@ from sympy import Expr
 from ..dyson import DysonEquation
 from ..eliminate import Elimination
 from ..field import Fraction
+from ..free import FreeElement
 from ..graph import components
 from ..merge import signature
 from ..nodes import Letter
 from ..pencil import Pencil
 from ..regime import Regime, Space
 from ..ring import InverseAtom, Poly, Ring, Word, word_key
+from ..symbols import FreeMatrix, Haar
 
-__all__ = ["Component", "Entry", "Noise", "Unknown", "assignments", "components_of", "hermitised"]
+__all__ = [
+    "Component",
+    "Entry",
+    "FreeSlots",
+    "Noise",
+    "SlotEntries",
+    "Unknown",
+    "adjoint",
+    "assignments",
+    "components_of",
+    "hermitised",
+]
 
 
 @dataclass(frozen=True)
@@ -56,8 +69,35 @@ class Unknown:
 
 
 @dataclass(frozen=True)
+class SlotEntries:
+    """One occurrence ``sum_i left[i] X sum_k right[k]`` of a free element, restricted to a component."""
+
+    letter: Letter
+    left: Mapping[int, Entry]
+    right: Mapping[int, Entry]
+
+
+@dataclass(frozen=True)
+class FreeSlots:
+    """A free element in a component; ``names[r, s]`` are its unknowns that can differ from zero, by symbol or None."""
+
+    letter: Letter
+    slots: tuple[SlotEntries, ...]
+    names: Mapping[tuple[int, int], str | None]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Pairs of slots between which there is a trace; of a Haar matrix, U with its adjoint."""
+        haar, slots = isinstance(self.letter.matrix, Haar), list(enumerate(self.slots))
+        return [(r, s) for r, a in slots for s, b in slots if not haar or a.letter != b.letter]
+
+
+@dataclass(frozen=True)
 class Component:
     """Blocks 0..m-1 with their spaces, the deterministic part, the noise, the unknowns and how they enter eta.
+
+    ``noise`` holds the terms of free elements too, whose unknowns follow those of the Gaussian noise, in the order of
+    ``free`` and of the names in it.
 
     ``pairings`` holds (i, j, unknown, left, right, space, matrix): ``eta[i, j] += variance * size * tau * left right``.
     ``pivots`` are the ones symbolic elimination took, ``balanced`` the same component with rows multiplied by
@@ -74,6 +114,12 @@ class Component:
     balanced: Component | None = None
     factors: Mapping[int, Entry] = field(default_factory=dict)
     places: tuple[int, ...] = ()
+    free: tuple[FreeSlots, ...] = ()
+
+    @property
+    def names(self) -> list[str | None]:
+        """The symbols of all unknowns, in order."""
+        return [u.name for u in self.unknowns] + [name for element in self.free for name in element.names.values()]
 
 
 def components_of(ring: Ring, equation: DysonEquation, elimination: Elimination) -> list[Component]:
@@ -83,13 +129,15 @@ def components_of(ring: Ring, equation: DysonEquation, elimination: Elimination)
     edges = {i: [j for j in pencil.rows[i] if j in growing] for i in growing}
     seen: set[str] = set()
     out = []
-    for members in components(growing, edges):
+    for number, members in enumerate(components(growing, edges)):
         key = signature(pencil, members)
         if key in seen or not any(pencil.rows[i][j].random for i in members for j in pencil.rows[i] if j in members):
             continue
         seen.add(key)
         component = _component(ring, equation, pencil, members)
         local = {b: k for k, b in enumerate(members)}
+        free = tuple(f for f in (_free_slots(e, number, local) for e in equation.free) if f is not None)
+        component = replace(component, free=free)
         pivots = tuple((local[i], local[j]) for i, j in elimination.pivots if i in local)
         out.append(replace(component, pivots=pivots, balanced=balance(ring, component)))
     return out
@@ -114,6 +162,27 @@ def _component(ring: Ring, equation: DysonEquation, pencil: Pencil, members: lis
     return _pair(ring, tuple(pencil.blocks[b].space for b in members), fixed, noise, names)
 
 
+def _free_slots(element: FreeElement, number: int, local: Mapping[int, int]) -> FreeSlots | None:
+    """The slots that lie in component ``number``."""
+    index = [r for r, slot in enumerate(element.slots) if slot.component == number]
+    if not index:
+        return None
+
+    def inside(entries: Mapping[int, Poly]) -> dict[int, Entry]:
+        return {local[k]: Entry(poly) for k, poly in entries.items() if k in local}
+
+    slots = (element.slots[r] for r in index)
+    names = {
+        (a, b): element.rho[r, s][0].name
+        for a, r in enumerate(index)
+        for b, s in enumerate(index)
+        if (r, s) in element.rho
+    }
+    return FreeSlots(
+        element.letter, tuple(SlotEntries(s.letter, inside(s.left), inside(s.right)) for s in slots), names
+    )
+
+
 def _pair(
     ring: Ring,
     spaces: tuple[Space, ...],
@@ -128,7 +197,7 @@ def _pair(
     for first in noise:
         partner = first.matrix.apply("H")
         for second in noise:
-            if second.matrix != partner:
+            if second.matrix != partner or isinstance(partner.matrix, FreeMatrix):
                 continue
             # one unknown per word of the weight, as in the symbolic equation; scalars stay with their own term
             for word, x, y in _weights(ring, second.left.poly, first.right.poly):
@@ -179,7 +248,12 @@ def balance(ring: Ring, component: Component) -> Component | None:
         names[u.k, u.l, word_key(ring.normal(words[u.l] + weight))] = u.name or ""
     units = {i: _unit(ring, word) for i, word in enumerate(words)}
     factors = {i: unit for i, unit in units.items() if unit is not None}
-    return replace(_pair(ring, component.spaces, fixed, noise, names), factors=factors, places=order)
+    free = tuple(
+        replace(e, slots=tuple(replace(s, left={i: times(i, a) for i, a in s.left.items()}) for s in e.slots))
+        for e in component.free
+    )
+    paired = _pair(ring, component.spaces, fixed, noise, names)
+    return replace(paired, factors=factors, places=order, free=free)
 
 
 def _factors(ring: Ring, component: Component, order: Sequence[int]) -> list[Word] | None:
@@ -259,7 +333,19 @@ def hermitised(ring: Ring, component: Component) -> Component:
             )
         )
     spaces = component.spaces * 2
-    return _pair(ring, spaces, fixed, noise, None)
+    free = tuple(_hermitised_slots(ring, element, m) for element in component.free)
+    return replace(_pair(ring, spaces, fixed, noise, None), free=free)
+
+
+def _hermitised_slots(ring: Ring, element: FreeSlots, m: int) -> FreeSlots:
+    """The slots of L and those of its adjoint; unknowns between the first keep their names."""
+    slots = [SlotEntries(s.letter, s.left, {m + k: b for k, b in s.right.items()}) for s in element.slots]
+    for s in element.slots:
+        left = {m + k: Entry(adjoint(ring, b.poly), True) for k, b in s.right.items()}
+        right = {i: Entry(adjoint(ring, a.poly), True) for i, a in s.left.items()}
+        slots.append(SlotEntries(s.letter.apply("H"), left, right))
+    doubled = FreeSlots(element.letter, tuple(slots), {})
+    return replace(doubled, names={pair: element.names.get(pair) for pair in doubled.pairs})
 
 
 def variance_of(regime: Regime, letter: Letter) -> Expr:

@@ -81,8 +81,12 @@ def hermitian_range(
         else:
             dense = _assemble(xp, inside, group, mode, sizes)
             scale = xp.max(abs(dense), axis=(-3, -2, -1))
+            # LAPACK gives up on a batch in which one matrix is not finite
+            finite = xp.isfinite(scale)
+            dense = xp.where(finite[..., None, None, None], dense, xp.zeros_like(dense))
             eigenvalues = xp.linalg.eigvalsh((dense + xp.conj(xp.matrix_transpose(dense))) / 2)
-            bottom, top = xp.min(eigenvalues, axis=(-2, -1)), xp.max(eigenvalues, axis=(-2, -1))
+            lost = xp.where(finite, xp.zeros_like(scale), xp.full_like(scale, xp.nan))
+            bottom, top = xp.min(eigenvalues, axis=(-2, -1)) + lost, xp.max(eigenvalues, axis=(-2, -1)) + lost
         if relative:
             unit = xp.where(scale > 0, scale, xp.ones_like(scale))
             bottom, top, scale = bottom / unit, top / unit, xp.ones_like(scale)

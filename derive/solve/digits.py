@@ -99,8 +99,8 @@ def refine_component(equation: MatrixEquation, start: list[Any], steps: int) -> 
     tau = list(start)
     for _ in range(steps):
         G = equation.inverse(equation.K(tau))
-        residual = [b - a for a, b in zip(tau, equation.traces(G), strict=True)]
-        tau = [a + d for a, d in zip(tau, solve_small(kind, equation.derivative(G), residual), strict=True)]
+        residual = [b - a for a, b in zip(tau, equation.traces(G, tau), strict=True)]
+        tau = [a + d for a, d in zip(tau, solve_small(kind, equation.derivative(G, tau), residual), strict=True)]
     return tau
 
 

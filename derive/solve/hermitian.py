@@ -70,7 +70,7 @@ def _node_matrices(
 ) -> list[tuple[list[int], int | None, list[list[acb]]]]:
     """The coupled groups as dense matrices of balls, one per node; with the node where every block has one row."""
     out = []
-    for group in coupled_groups(entries, equation.size):
+    for group in coupled_groups(entries, max(equation.size, 1 + max(i for i, _ in entries)) if entries else equation.size):
         inside = {pos: x for pos, x in entries.items() if pos[0] in group}
         mode, sizes = dense_blocks(inside, group)
         start, total = {}, 0

@@ -17,9 +17,13 @@ from ..lower.program import compile_program
 from ..nodes import Letter
 from ..regime import Regime
 from ..ring import InverseAtom, Poly, Ring
-from .component import Component, Entry, variance_of
+from .component import Component, Entry, FreeSlots, variance_of
+from .subordination import FreeRule, HaarRule, rule_of
 
 __all__ = ["MatrixEquation", "Numbers"]
+
+# a normalised trace of blocks of G: (weight, row, column) of each, the trace taken over the space of the column
+Moment = list[tuple[Any, int, int]]
 
 
 class Numbers:
@@ -111,11 +115,13 @@ class MatrixEquation:
         algebra = self.algebra = numbers.algebra
         self.blocks = _Blocks(algebra)
         self.size = len(component.spaces)
-        self.count = len(component.unknowns)
+        self.count = len(component.names)
         self.fixed = {position: numbers.element(entry) for position, entry in component.fixed.items()}
         # without the equations that decouple the kernels of the factors
         self.plain = self.fixed
-        self.weights = [None if u.weight is None else numbers.element(u.weight) for u in component.unknowns]
+        self._moments: list[Moment] = [
+            [(None if u.weight is None else numbers.element(u.weight), u.k, u.l)] for u in component.unknowns
+        ]
         terms: dict[tuple[int, int, int], Any] = {}
         for i, j, unknown, left, right, space, letter in component.pairings:
             strength = numbers.scalar(variance_of(regime, letter) * space.size)
@@ -123,6 +129,8 @@ class MatrixEquation:
             slot = (i, j, unknown)
             terms[slot] = algebra.add(terms[slot], element) if slot in terms else element
         self.terms = terms
+        self.elements: list[_Element] = []
+        self._add_elements()
         self.places: Sequence[int] = component.places or range(self.size)
         self._order: Sequence[tuple[int, int]] = list(enumerate(self.places))
         self._ground: Sequence[tuple[int, int]] | None = None
@@ -131,6 +139,30 @@ class MatrixEquation:
         # the size that the unknowns have far from the axis, set by whoever solves
         self.unit: Any = 0.0
         self._decouple()
+
+    def _add_elements(self) -> None:
+        """Their traces ``g_rs`` follow those of the noise, and ``rho_rs a_r b_s`` enters K."""
+        numbers, algebra = self.numbers, self.algebra
+        unknowns = len(self.component.unknowns)
+        for free in self.component.free:
+            element = _Element(rule_of(numbers, free), free, len(self._moments), unknowns)
+            self.elements.append(element)
+            unknowns += len(element.pairs)
+            sides = [
+                ({i: numbers.element(a) for i, a in s.left.items()}, {k: numbers.element(b) for k, b in s.right.items()})
+                for s in free.slots
+            ]
+            for r, s in free.pairs:
+                moment: Moment = []
+                for k, b in sides[r][1].items():
+                    for i, a in sides[s][0].items():
+                        ratio = numbers.scalar(self.component.spaces[i].size / free.letter.rows.size)
+                        moment.append((algebra.scale(ratio, algebra.matmul(a, b)), k, i))
+                self._moments.append(moment)
+            for (r, s), position in element.unknowns.items():
+                for i, a in sides[r][0].items():
+                    for k, b in sides[s][1].items():
+                        self.terms[i, k, position] = algebra.scale(algebra.kind.number(-1), algebra.matmul(a, b))
 
     def rotate(
         self,
@@ -160,6 +192,11 @@ class MatrixEquation:
             if kernel is not None:
                 term = self.algebra.scale(self.shift.get(slot, self.algebra.kind.one), kernel)
                 self.fixed[slot] = self.algebra.add(self.fixed[slot], term) if slot in self.fixed else term
+
+    @property
+    def extent(self) -> int:
+        """Blocks of the pencil and slots of free elements together."""
+        return self.size + sum(len(element.free.slots) for element in self.elements)
 
     def identity(self, block: int) -> Any:
         return self.algebra.identity(self.component.spaces[block].label)
@@ -193,43 +230,127 @@ class MatrixEquation:
         G, _ = invert_blocks(self.blocks, K, range(self.size), self.identity, order=order)
         return G
 
-    def traces(self, G: Mapping[tuple[int, int], Any]) -> list[Any]:
-        """The unknowns that belong to G."""
-        out = []
-        for unknown, weight in zip(self.component.unknowns, self.weights, strict=True):
-            block = G.get((unknown.k, unknown.l))
-            out.append(self._trace(weight, block, unknown.l))
+    def traces(self, G: Mapping[tuple[int, int], Any], tau: Sequence[Any] = ()) -> list[Any]:
+        """The unknowns that belong to G; those of free elements depend on ``tau`` too."""
+        moments = [self._moment(G, moment) for moment in self._moments]
+        out = moments[: len(self.component.unknowns)]
+        for element in self.elements:
+            out += element.listed(element.rule.image(*element.squares(moments, tau)))
         return out
 
+    def _moment(self, G: Mapping[tuple[int, int], Any], moment: Moment) -> Any:
+        total = self.algebra.kind.number(0)
+        for weight, k, l in moment:
+            if (k, l) in G:
+                total = total + self._trace(weight, G[k, l], l)
+        return total
+
     def _trace(self, weight: Any, block: Any, space: int) -> Any:
-        if block is None:
-            return self.algebra.kind.number(0)
         if weight is not None:
             block = self.algebra.matmul(weight, block)
         return self.algebra.trace(block, self.component.spaces[space].label)
 
     def phi(self, tau: Sequence[Any], y: Any = None) -> list[Any]:
-        return self.traces(self.inverse(self.K(tau, y), y is not None))
+        return self.traces(self.inverse(self.K(tau, y), y is not None), tau)
 
-    def derivative(self, G: Mapping[tuple[int, int], Any]) -> list[list[Any]]:
+    def derivative(self, G: Mapping[tuple[int, int], Any], tau: Sequence[Any] = ()) -> list[list[Any]]:
         """``d Phi_a / d tau_b`` at the G given: with dK = -E_b, dG = G E_b G."""
         zero = self.algebra.kind.number(0)
-        out = [[zero] * self.count for _ in range(self.count)]
+        slopes = [[zero] * self.count for _ in self._moments]
         for (i, j, b), element in self.terms.items():
-            for a, (unknown, weight) in enumerate(zip(self.component.unknowns, self.weights, strict=True)):
-                if (unknown.k, i) in G and (j, unknown.l) in G:
-                    step = self.algebra.matmul(G[unknown.k, i], self.algebra.matmul(element, G[j, unknown.l]))
-                    out[a][b] = out[a][b] + self._trace(weight, step, unknown.l)
+            for a, moment in enumerate(self._moments):
+                for weight, k, l in moment:
+                    if (k, i) in G and (j, l) in G:
+                        step = self.algebra.matmul(G[k, i], self.algebra.matmul(element, G[j, l]))
+                        slopes[a][b] = slopes[a][b] + self._trace(weight, step, l)
+        units = [[self.algebra.kind.one if a == b else zero for a in range(self.count)] for b in range(self.count)]
+        return self._chained(G, tau, slopes, units)
+
+    def source(self, G: Mapping[tuple[int, int], Any], tau: Sequence[Any] = ()) -> list[Any]:
+        """``d Phi_a / d y``: with dK = P^-1, dG = -G P^-1 G."""
+        slopes = [[self._lifted(G, moment)] for moment in self._moments]
+        still = [self.algebra.kind.number(0)] * self.count
+        return [row[0] for row in self._chained(G, tau, slopes, [still])]
+
+    def _lifted(self, G: Mapping[tuple[int, int], Any], moment: Moment) -> Any:
+        total = self.algebra.kind.number(0)
+        for weight, k, l in moment:
+            for (i, s), p in self.shift.items():
+                if (k, i) in G and (s, l) in G:
+                    total = total - p * self._trace(weight, self.algebra.matmul(G[k, i], G[s, l]), l)
+        return total
+
+    def _chained(
+        self,
+        G: Mapping[tuple[int, int], Any],
+        tau: Sequence[Any],
+        slopes: list[list[Any]],
+        moves: Sequence[Sequence[Any]],
+    ) -> list[list[Any]]:
+        """Columns of moved moments and moved unknowns to columns of moved images."""
+        out = slopes[: len(self.component.unknowns)]
+        moments = [self._moment(G, moment) for moment in self._moments] if self.elements else []
+        for element in self.elements:
+            tangent = element.rule.tangent(*element.squares(moments, tau))
+            columns = []
+            for b, move in enumerate(moves):
+                columns.append(element.listed(tangent(*element.squares([row[b] for row in slopes], move))))
+            out += [list(row) for row in zip(*columns, strict=True)]
         return out
 
-    def source(self, G: Mapping[tuple[int, int], Any]) -> list[Any]:
-        """``d Phi_a / d y``: with dK = P^-1, dG = -G P^-1 G."""
-        out = []
-        for unknown, weight in zip(self.component.unknowns, self.weights, strict=True):
-            total = self.algebra.kind.number(0)
-            for (i, s), p in self.shift.items():
-                if (unknown.k, i) in G and (s, unknown.l) in G:
-                    step = self.algebra.matmul(G[unknown.k, i], G[s, unknown.l])
-                    total = total - p * self._trace(weight, step, unknown.l)
-            out.append(total)
+    # -- free elements in the half plane ------------------------------------------------------------------------------
+    def subordinations(self, G: Mapping[tuple[int, int], Any], tau: Sequence[Any]) -> dict[tuple[int, int], Any]:
+        """``(V kappa)^-1`` of every free element, as blocks that follow those of the pencil."""
+        moments = [self._moment(G, moment) for moment in self._moments] if self.elements else []
+        return self._framed([element.rule.nu(*element.squares(moments, tau)) for element in self.elements])
+
+    def subordinations_lifted(
+        self, G: Mapping[tuple[int, int], Any], tau: Sequence[Any], lift: Sequence[Any]
+    ) -> dict[tuple[int, int], Any]:
+        """Their derivative by y when the unknowns move by ``lift``."""
+        if not self.elements:
+            return {}
+        moments = [self._moment(G, moment) for moment in self._moments]
+        moved = []
+        for moment in self._moments:
+            total = self._lifted(G, moment)
+            for (i, j, b), element in self.terms.items():
+                for weight, k, l in moment:
+                    if (k, i) in G and (j, l) in G:
+                        step = self.algebra.matmul(G[k, i], self.algebra.matmul(element, G[j, l]))
+                        total = total + lift[b] * self._trace(weight, step, l)
+            moved.append(total)
+        return self._framed(
+            [e.rule.nu_moved(*e.squares(moments, tau), *e.squares(moved, lift)) for e in self.elements]
+        )
+
+    def _framed(self, squares: Sequence[Any]) -> dict[tuple[int, int], Any]:
+        out: dict[tuple[int, int], Any] = {}
+        offset = self.size
+        for element, square in zip(self.elements, squares, strict=True):
+            rule = element.rule
+            turned = rule.matrices.times(square, rule.matrices.inverse(rule.frame(self.places, self.multipliers)))
+            for r, row in enumerate(turned):
+                for s, x in enumerate(row):
+                    out[offset + r, offset + s] = self.algebra.multiple(x, 1)
+            offset += len(turned)
         return out
+
+
+class _Element:
+    """A free element of a component: its rule, and where its traces and unknowns stand in the lists."""
+
+    def __init__(self, rule: FreeRule | HaarRule, element: FreeSlots, moments: int, unknowns: int):
+        self.rule, self.free, self.pairs = rule, element, list(element.names)
+        self.moments = {pair: moments + k for k, pair in enumerate(element.pairs)}
+        self.unknowns = {pair: unknowns + k for k, pair in enumerate(self.pairs)}
+
+    def squares(self, moments: Sequence[Any], tau: Sequence[Any]) -> tuple[list[list[Any]], list[list[Any]]]:
+        """(g, rho) as matrices over the slots."""
+        index, zero = range(self.rule.matrices.size), self.rule.matrices.zero
+        g = [[moments[self.moments[r, s]] if (r, s) in self.moments else zero for s in index] for r in index]
+        rho = [[tau[self.unknowns[r, s]] if (r, s) in self.unknowns else zero for s in index] for r in index]
+        return g, rho
+
+    def listed(self, square: Sequence[Sequence[Any]]) -> list[Any]:
+        return [square[r][s] for r, s in self.pairs]

@@ -49,13 +49,13 @@ def tau_expressions(derivation: Derivation, system: System) -> dict[str, Expr]:
     for v, e in reduced.definitions:
         rules[field.meaning(v)] = field.to_sympy(e).xreplace(rules)
     out = {}
-    for tau in derivation.equation.taus:
-        if tau.position in reduced.zeros:
-            out[tau.symbol.name] = field.to_sympy(field.zero)
+    for symbol, position in derivation.equation.unknowns():
+        if position in reduced.zeros:
+            out[symbol.name] = field.to_sympy(field.zero)
             continue
-        meaning = field.meaning(reduced.classes.get(tau.position, tau.position))
+        meaning = field.meaning(reduced.classes.get(position, position))
         if meaning in rules:
-            out[tau.symbol.name] = rules[meaning]
+            out[symbol.name] = rules[meaning]
     return out
 
 
@@ -72,9 +72,13 @@ def plan(derivation: Derivation) -> Plan:
 def _compile(derivation: Derivation) -> Plan:
     system = derivation.system
     exprs = tau_expressions(derivation, system)
+    residuals = system.substituted(system.residuals)
+    if not derivation.ring.entries:
+        # with a free element in several slots the residuals are long and share most of what they compute
+        residuals = [_nested(r, system.unknowns) for r in residuals]
     return Plan(
         system.unknowns,
-        compile_program([_nested(r, system.unknowns) for r in system.substituted(system.residuals)]),
+        compile_program(residuals),
         compile_program([system.origin[u] for u in system.unknowns]),
         {name: k for k, name in enumerate(exprs)},
         compile_program(list(exprs.values())),
@@ -108,7 +112,7 @@ def solve_quick(
         undecided: Any = xp.zeros(count, dtype=xp.bool)
         tau: dict[str, Any] = {}
         for component in (c.balanced or c for c in components):
-            if any(u.name not in compiled.taus for u in component.unknowns) or not component.unknowns:
+            if any(name not in compiled.taus for name in component.names) or not component.names:
                 return None
             equation = MatrixEquation(numbers, component, regime)
             real = _rotate(derivation, equation, numbers, count)
@@ -119,7 +123,7 @@ def solve_quick(
             # lifted at first, where the averaged iteration contracts fastest
             for y in (0.3, *(None,) * effort[0]):
                 start = [(a + b) / 2 for a, b in zip(start, equation.phi(start, y), strict=True)]
-            tau |= {u.name: t for u, t in zip(component.unknowns, start, strict=True) if u.name is not None}
+            tau |= {name: t for name, t in zip(component.names, start, strict=True) if name is not None}
             equations.append(equation)
         env = dict(numbers.env) | {Symbol(name): value for name, value in tau.items()}
         unknowns = dict(zip(compiled.names, compiled.origin.run(env, numbers.algebra), strict=True))
@@ -128,7 +132,7 @@ def solve_quick(
         accepted = (error < 1e-11) & ~undecided
         for equation in equations:
             accepted = accepted & _judge(
-                equation, [final[compiled.taus[u.name or ""]] for u in equation.component.unknowns], count
+                equation, [final[compiled.taus[name or ""]] for name in equation.component.names], count
             )
         return unknowns, xp.broadcast_to(accepted, (count,)), error
 
@@ -190,8 +194,10 @@ def _judge(equation: MatrixEquation, tau: Sequence[Any], count: int) -> Any:
     xp = algebra.kind.xp
     K = equation.K(tau)
     turned = rotated(algebra, equation.places, equation.multipliers, K)
-    low, _, size = hermitian_range(algebra, turned, equation.size, count, relative=True)
-    image = equation.traces(equation.inverse(K))
+    G = equation.inverse(K)
+    turned |= equation.subordinations(G, tau)
+    low, _, size = hermitian_range(algebra, turned, equation.extent, count, relative=True)
+    image = equation.traces(G, tau)
     gap = sum(magnitude(xp, floating(xp, a - b)) for a, b in zip(image, tau, strict=True))
     size_of_tau = sum(magnitude(xp, floating(xp, a)) for a in tau)
     return (low > 1e-10 * size) & xp.asarray(gap <= 1e-8 * size_of_tau)
