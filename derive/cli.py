@@ -112,9 +112,7 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--entries",
             type=click.Choice(["gaussian", "rademacher", "sparse", "student"]),
-            default="gaussian",
-            show_default=True,
-            help="Law of the random entries.",
+            help="Law of the random entries; by default the theorem's own, for most theorems gaussian.",
         ),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the run."),
         click.option("--trials", type=click.IntRange(min=2), metavar="N", help="Simulated matrices per size."),
@@ -218,10 +216,15 @@ def solve(
             click.echo(f"derive: not certified: {reasons}", err=True)
     else:
         values = theorem.observe(params, digits=digits)
+    record = None
+    if theorem.spectrum is not None:
+        from .cli_spectrum import spectrum_record
+
+        record = spectrum_record(theorem, params, digits)
     if as_json:
-        cli_output.print_json(cli_output.values_record(theorem, params, values, digits))
+        cli_output.print_json(cli_output.values_record(theorem, params, values, digits, record))
     else:
-        cli_output.print_values(theorem, params, values, digits)
+        cli_output.print_values(theorem, params, values, digits, record)
     return 0
 
 
@@ -232,6 +235,8 @@ def solve(
     "--sweep", metavar="NAME=START:STOP:COUNT", help="Parameter of the horizontal axis [default: the theorem's]."
 )
 @click.option("--overlay-simulation", "overlay", is_flag=True, help="Add simulated points with error bars.")
+@click.option("--spectrum", is_flag=True, help="The density of the theorem's matrix instead, over the real axis.")
+@click.option("--sample", type=click.IntRange(min=4), metavar="N", help="With --spectrum: a sample of size N behind.")
 @click.option("-o", "output", required=True, type=click.Path(), help="The file to write: .png, .svg or .pdf.")
 @click.option("--only", multiple=True, metavar="QUANTITY", help="Plot this quantity or observable alone (repeatable).")
 @simulation_options
@@ -242,12 +247,14 @@ def plot(
     laws: Sequence[str],
     sweep: str | None,
     overlay: bool,
+    spectrum: bool,
+    sample: int | None,
     output: str,
     only: Sequence[str],
     as_json: bool,
     **simulation: Any,
 ) -> int:
-    """Plot the limit against a parameter."""
+    """Plot the limit against a parameter, or with --spectrum a density."""
     if Path(output).suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ResolventError(f"-o {output}: the name of a plot must end in .png, .svg or .pdf")
     import models
@@ -255,7 +262,20 @@ def plot(
     from . import cli_output, cli_plot
     from .cli_values import read_settings, read_sweep
 
+    if sample is not None and not spectrum:
+        raise click.UsageError("--sample is for --spectrum: the histogram of a sample behind the density")
+    if spectrum and (sweep or overlay or only or simulation["sizes"] or simulation["trials"]):
+        raise click.UsageError("--spectrum draws one density: it goes with --set, --law and --sample N only")
     theorem = models.load(name)
+    if spectrum:
+        from .cli_spectrum import draw_spectrum
+
+        record = draw_spectrum(theorem, read_settings(theorem, settings, laws), sample, simulation, output)
+        if as_json:
+            cli_output.print_json(record | {"files": [output]})
+        else:
+            cli_output.print_written([output])
+        return 0
     parameter, values = read_sweep(theorem, sweep)
     params = read_settings(theorem, settings, laws)
     curves = cli_plot.sweep(theorem, params, parameter, values, only)

@@ -33,6 +33,14 @@ class _Plain(StrPrinter):
     def _print_Trace(self, expr: Any) -> str:
         return f"tr({self._print(expr.arg)})"
 
+    def _print_Eigenvalue(self, expr: Any) -> str:
+        return f"lambda_{_number(expr.index)}({self._print(expr.matrix)})"
+
+    def _print_Alignment(self, expr: Any) -> str:
+        u = self._print(expr.signal)
+        norm = "" if expr.signal.norm2 == 1 else f"/|{u}|^2"
+        return f"<{u}, v_{_number(expr.index)}({self._print(expr.matrix)})>^2{norm}"
+
     def _print_MatMul(self, expr: Any) -> str:
         scalar, matrices = expr.as_coeff_matrices()
         numerator, denominator = fraction(scalar)
@@ -67,3 +75,7 @@ class _Plain(StrPrinter):
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         return super()._print_Pow(expr, rational=rational).replace("**", "^")
+
+
+def _number(index: int) -> str:
+    return str(index) if index > 0 else "min" if index == -1 else f"min,{-index}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ball_record",
+    "columns",
     "console",
     "emit",
     "law_text",
@@ -143,6 +144,10 @@ def theorem_record(theorem: Theorem, steps: bool) -> dict[str, Any]:
         "definitions": [_equation_text(e) for e in law.definitions],
         "limit": {k: str(v) for k, v in law.value.items()},
     }
+    if theorem.spectrum is not None:
+        from .cli_spectrum import spectrum_record
+
+        record["spectrum"] = spectrum_record(theorem, theorem.resolve())
     if steps:
         record["steps"] = [
             {"title": s.title, "sentence": s.sentence, "equations": [_equation_text(e) for e in s.equations]}
@@ -152,16 +157,21 @@ def theorem_record(theorem: Theorem, steps: bool) -> dict[str, Any]:
 
 
 def values_record(
-    theorem: Theorem, params: Mapping[Any, Any], values: Mapping[str, Any], digits: int | None
+    theorem: Theorem,
+    params: Mapping[Any, Any],
+    values: Mapping[str, Any],
+    digits: int | None,
+    spectrum: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return computed values, with the parameters and laws they were computed at."""
-    return {
+    record = {
         "name": theorem.name,
         "parameters": {p.name: str(params[p.symbol]) for p in theorem.parameters},
         "laws": {_law_key(k): law_text(v) for k, v in _laws(theorem, params).items()},
         "digits": digits,
         "values": {k: v if isinstance(v, dict) else number_record(v, digits) for k, v in values.items()},
     }
+    return record if spectrum is None else record | {"spectrum": spectrum}
 
 
 def _equation_text(equation: Any) -> str:
@@ -184,11 +194,13 @@ def law_text(law: Any) -> str:
     >>> law_text(atomic([(1, 3), (4, "1/2")]))
     '(1,3):1/2,(4,1/2):1/2'
     """
-    from .laws import AtomicLaw, DensityLaw, as_law
+    from .laws import AtomicLaw, DensityLaw, NodeLaw, as_law
 
     law = as_law(law, "the matrix")
     if isinstance(law, DensityLaw):
         return f"density {law.expr} on {law.variable} in [{law.lower}, {law.upper}]"
+    if isinstance(law, NodeLaw):
+        return str(law)
     if isinstance(law, AtomicLaw):
         points = [f"({','.join(map(str, p))})" if isinstance(p, tuple) else str(p) for p in law.points]
         return ",".join(f"{point}:{weight}" for point, weight in zip(points, law.weights, strict=True))
@@ -236,14 +248,14 @@ def print_theorem(theorem: Theorem, steps: bool) -> None:
     rows = [(m.name, _letter(m)) for m in theorem.letters]
     if theorem.regime:
         rows.append(("regime", ", ".join(f"{k} = {v}" for k, v in theorem.regime.items()) + ", all growing"))
-    _columns(rows)
+    columns(rows)
     _heading("Quantities")
-    _columns([(name, plain(expr)) for name, expr in theorem.quantities.items()])
+    columns([(name, plain(expr)) for name, expr in theorem.quantities.items()])
     if theorem.observables:
         _heading("Observables")
-        _columns([(name, plain(expr)) for name, expr in theorem.observables.items()])
+        columns([(name, plain(expr)) for name, expr in theorem.observables.items()])
     _heading("Parameters and laws, with their defaults")
-    _columns(
+    columns(
         [(p.name, str(p.default), p.domain_text, p.description) for p in theorem.parameters]
         + [(_law_key(k), law_text(v), "", "atoms:weights") for k, v in theorem.laws.items()]
     )
@@ -252,14 +264,28 @@ def print_theorem(theorem: Theorem, steps: bool) -> None:
         emit(Text(step.sentence.strip()), indent=2)
         _equations(step.equations)
     _heading("Limit")
+    if theorem.is_spiked and hasattr(law, "spectrum"):
+        sentence = "At an outlier z outside the bulk; a d in front is the derivative in z. Where there is no outlier, "
+        emit(Text(sentence + "the eigenvalue is the edge of the bulk and the alignment is 0."), indent=2)
     _equations([_limit_equation(name, value) for name, value in law.value.items()])
     for word, equations in (("with", law.definitions), ("where", law.system.equations)):
         if equations:
             emit(Text(word), indent=2)
             _equations(equations)
+    if theorem.spectrum is not None:
+        from .cli_spectrum import print_spectrum, spectrum_record
+
+        _heading("Spectrum, at the default parameters")
+        print_spectrum(theorem, spectrum_record(theorem, theorem.resolve()), indent=2)
 
 
-def print_values(theorem: Theorem, params: Mapping[Any, Any], values: Mapping[str, Any], digits: int | None) -> None:
+def print_values(
+    theorem: Theorem,
+    params: Mapping[Any, Any],
+    values: Mapping[str, Any],
+    digits: int | None,
+    spectrum: Mapping[str, Any] | None = None,
+) -> None:
     """Print computed values under the parameters they were computed at."""
     from rich.text import Text
 
@@ -272,6 +298,10 @@ def print_values(theorem: Theorem, params: Mapping[Any, Any], values: Mapping[st
     for name, value in values.items():
         text = _ball_text(value) if isinstance(value, dict) else number_text(value, digits)
         print(f"{name.ljust(width)}  {text}")  # plain print: a thousand digits stay on one line
+    if spectrum is not None:
+        from .cli_spectrum import print_spectrum
+
+        print_spectrum(theorem, spectrum)
 
 
 def _ball_text(record: Mapping[str, str]) -> str:
@@ -302,7 +332,7 @@ def _heading(title: str) -> None:
     emit(Text(title, "bold cyan"))
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> None:
+def columns(rows: Sequence[Sequence[str]], indent: int = 2) -> None:
     """Lay rows out in columns; the last one wraps."""
     from rich.table import Table
     from rich.text import Text
@@ -312,7 +342,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> None:
         table.add_column(no_wrap=index < len(rows[0]) - 1, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, "bold" if i == 0 else "") for i, cell in enumerate(row)))
-    emit(table, indent=2)
+    emit(table, indent=indent)
 
 
 def _equations(equations: Iterable[Any]) -> None:

@@ -98,7 +98,7 @@ def simulate(
 
     from .cli_verify import simulation_arguments
 
-    arguments = simulation_arguments(options)
+    arguments = theorem.finite_model(params) | simulation_arguments(options)
     size = max(arguments.pop("sizes", theorem.sizes))
     trials = arguments.pop("trials", OVERLAY_TRIALS)
     found: dict[str, list[Point]] = {name: [] for name in curves.values}
@@ -139,14 +139,16 @@ def draw(
     from matplotlib.figure import Figure
     from sympy import Symbol, latex
 
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    panels = _panels(theorem, curves)
+    figure = Figure(figsize=(6.4, 4.2 if len(panels) == 1 else 5.6), layout="constrained")
+    stacked = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    home = {name: axes for axes, names in zip(stacked, panels, strict=True) for name in names}
     # along a line in the complex plane, the coordinate is the one that moves
     moving_imag = np.ptp(curves.grid.real) == 0
     fine, lines = curves.line
     grid = fine.imag if moving_imag else fine.real
     for index, (name, values) in enumerate(lines.items()):
-        colour, label = f"C{index}", name.replace("_", " ")
+        axes, colour, label = home[name], f"C{index}", name.replace("_", " ")
         parts = [("", values.real, "-")]
         if np.iscomplexobj(values) and np.nanmax(np.abs(values.imag)) > 0:
             parts = [("Re ", values.real, "-"), ("Im ", values.imag, "--")]
@@ -163,16 +165,30 @@ def draw(
                 axes.errorbar(place, point.mean.imag, yerr=2 * point.imag_error, **imag)
     if points:
         label = f"simulation at {theorem.law.base} = {sizes_text(points)}, 2 s.e."
-        axes.errorbar([], [], yerr=[], fmt="o", ms=4, capsize=2, color="0.4", label=label)
+        stacked[0].errorbar([], [], yerr=[], fmt="o", ms=4, capsize=2, color="0.4", label=label)
     symbol = latex(Symbol(parameter.name))
-    axes.set_xlabel(f"Im ${symbol}$" if moving_imag else f"${symbol}$ ({parameter.description})")
+    stacked[-1].set_xlabel(f"Im ${symbol}$" if moving_imag else f"${symbol}$ ({parameter.description})")
     margin = 0.03 * np.ptp(grid)
-    axes.set_xlim(grid.min() - margin, grid.max() + margin)  # a gap at an end of the axis is seen as one
-    axes.set_title(theorem.title, fontsize="medium", wrap=True)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    stacked[0].set_title(theorem.title, fontsize="medium", wrap=True)
+    for axes in stacked:
+        axes.set_xlim(grid.min() - margin, grid.max() + margin)  # a gap at an end of the axis is seen as one
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    if len(panels) == 2:
+        stacked[0].set_ylabel("eigenvalue")
+        stacked[1].set_ylabel("squared alignment")
+        stacked[1].set_ylim(-0.04, 1.04)
     with replacing(output) as sibling:
         figure.savefig(sibling, dpi=160, metadata={"Date": None} if output.endswith((".svg", ".pdf")) else None)
+
+
+def _panels(theorem: Theorem, curves: Curves) -> list[list[str]]:
+    """Alignments, which are between 0 and 1, get a panel of their own below what has another scale."""
+    from .functionals import Alignment
+
+    aligned = [name for name in curves.values if isinstance(theorem.quantities.get(name), Alignment)]
+    others = [name for name in curves.values if name not in aligned]
+    return [names for names in (others, aligned) if names]
 
 
 def isolated(values: np.ndarray) -> np.ndarray:

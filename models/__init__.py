@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .catalogue import load, names, titles
 
-__all__ = ["Parameter", "Theorem", "accuracy", "load", "names", "titles"]
+__all__ = ["Network", "Parameter", "Theorem", "accuracy", "load", "names", "relu", "sparse", "titles"]
 
 
 def __getattr__(name: str):
@@ -25,4 +25,8 @@ def __getattr__(name: str):
         from .observables import accuracy
 
         return accuracy
+    if name in ("Network", "relu", "sparse"):
+        from . import networks
+
+        return getattr(networks, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sympy import Expr, Symbol, erf, lambdify, sympify
+from sympy import Expr, MatrixExpr, Symbol, erf, lambdify, sympify
 
 from derive.errors import CertificationError, LawError, NotRationalError, ParameterError
 from derive.numbers import exact
@@ -23,6 +23,10 @@ from .parameter import Parameter
 
 if TYPE_CHECKING:
     from derive.result import Limit
+    from derive.spectral.spectral_limit import SpectralLimit
+    from derive.spectral.spectrum import Spectrum
+    from verify.entries import EntryLaw
+    from verify.networks import Dependent
 
 __all__ = ["Theorem"]
 
@@ -48,6 +52,12 @@ class Theorem:
         Default laws of the deterministic matrices, as for ``Limit.evaluate``.
     inner, commuting : optional
         Declared inner products and commutations, as for :func:`derive.limit`.
+    spectrum : MatrixExpr, optional
+        The self-adjoint matrix whose density people plot; its edges, atoms and outliers are shown with the limits.
+    entries : str or EntryLaw, optional
+        Entries of the random matrices in a simulation, as for :func:`verify.check`; may depend on the parameters.
+    dependent : Dependent, optional
+        Letters that depend on the others at finite size, such as the masks of a :class:`verify.Network`.
     sizes : tuple of int, optional
         Sizes of the base dimension at which a check simulates.
     trials : int, optional
@@ -74,6 +84,9 @@ class Theorem:
     laws: Mapping[Any, Any] = field(default_factory=dict)
     inner: Mapping[tuple[Signal, Signal], Expr] = field(default_factory=dict)
     commuting: tuple[tuple[Deterministic, ...], ...] = ()
+    spectrum: MatrixExpr | None = None
+    entries: str | EntryLaw = "gaussian"
+    dependent: Dependent | None = None
     sizes: tuple[int, ...] = (50, 100, 200)
     trials: int = 200
     name: str = ""
@@ -106,7 +119,8 @@ class Theorem:
     @property
     def letters(self) -> tuple[MatrixLetter, ...]:
         """Every matrix and signal of the model, by name."""
-        found = {m for q in self.quantities.values() for m in q.atoms(MatrixLetter)}
+        exprs = [*self.quantities.values(), *([] if self.spectrum is None else [self.spectrum])]
+        found = {m for expr in exprs for m in expr.atoms(MatrixLetter)}
         return tuple(sorted(found, key=lambda m: m.name))
 
     @property
@@ -115,13 +129,47 @@ class Theorem:
         return {name: expr.rewrite(erf) for name, expr in self.observables.items()}
 
     @cached_property
-    def law(self) -> Limit:
+    def law(self) -> Limit | SpectralLimit:
         """The limit of the quantities, derived on first use."""
         from derive import limit
 
-        return limit(
-            dict(self.quantities), dict(self.regime), inner=dict(self.inner) or None, commuting=self.commuting or None
-        )
+        return limit(dict(self.quantities), dict(self.regime), **self._declared)
+
+    @cached_property
+    def spectral_law(self) -> Spectrum:
+        """The limiting spectrum of the theorem's matrix, derived on first use.
+
+        Examples
+        --------
+        >>> import models
+        >>> theorem = models.load("fuss-catalan")
+        >>> [(float(a), float(b)) for a, b in theorem.spectral_law.edges(theorem.spectral_params())]
+        [(0.0, 6.75)]
+        """
+        from derive import spectrum
+
+        if self.spectrum is None:
+            raise ParameterError(
+                f"{self.name or 'the theorem'} names no matrix whose spectrum could be shown; add spectrum=... to its "
+                "file"
+            )
+        return spectrum(self.spectrum, dict(self.regime), **self._declared)
+
+    @property
+    def _declared(self) -> dict[str, Any]:
+        return {"inner": dict(self.inner) or None, "commuting": self.commuting or None}
+
+    def spectral_params(self, params: Mapping[Any, Any] | None = None, /, **overrides: Any) -> dict[Any, Any]:
+        """Return what the spectrum needs of the values of :meth:`resolve`: other parameters are not in its matrix."""
+        law = self.spectral_law
+        exprs = [law.matrix, *law.letters, *law.regime.values(), *law.stieltjes.inner.values()]
+        known = {*law.letters}.union(*(e.free_symbols for e in exprs))
+        return {k: v for k, v in self.resolve(params, **overrides).items() if known & set(_as_tuple(k))}
+
+    @property
+    def is_spiked(self) -> bool:
+        """Whether signals occur in the matrix of the spectrum: they may have outliers."""
+        return self.spectrum is not None and bool(self.spectrum.atoms(Signal))
 
     def parameter(self, name: str | Symbol) -> Parameter:
         """Return the parameter of that name, or raise with the nearest one."""
@@ -279,6 +327,10 @@ class Theorem:
         self.law.evaluate(values)  # where there is no limit, its message names the interval of the bulk
         # an observable loses digits of what it is read off
         spare = 10 if self.observables else 0
+        if not hasattr(self.law, "certify"):
+            raise CertificationError(
+                f"{self.name}: eigenvalues and alignments are not certified yet; ask for digits without a proof"
+            )
         balls: dict[str, Any] = dict(self.law.certify(values, digits=digits + spare).value)
         kind = BallKind(int(3.33 * (digits + spare)) + 64)
         refused = {}
@@ -331,7 +383,18 @@ class Theorem:
         import verify
 
         own: dict[str, Any] = {"sizes": self.sizes, "trials": self.trials, "observables": self.plain_observables}
-        return verify.check(self.law, self.resolve(params), **own | options)
+        return verify.check(self.law, self.resolve(params), **own | self.finite_model(params) | options)
+
+    def finite_model(self, params: Mapping[Any, Any] | None = None, /) -> dict[str, Any]:
+        """Return what a simulation needs beyond the law: arguments of :func:`verify.check` and :func:`verify.simulate`.
+
+        A matrix whose default law was replaced follows that law, and not the other letters.
+        """
+        values, dependent = self.resolve(params), self.dependent
+        own = set(dependent.letters) if dependent else set()
+        if any(set(_as_tuple(key)) & own and values.get(key) != law for key, law in self.laws.items()):
+            dependent = None
+        return {"entries": self.entries, "dependent": dependent}
 
 
 def _as_tuple(key: Any) -> tuple[Any, ...]:

@@ -2,24 +2,30 @@
 
 from .checking import check, simulate
 from .decide import Comparison, Verdict
-from .entries import EntryLaw, gaussian, rademacher, sparse, student
+from .entries import EntryLaw, gaussian, pruned, rademacher, sparse, student
 from .mutate import Mutant, MutationReport, mutants, mutation_report
+from .networks import Dependent, Network
 from .outcome import Check, Row
+from .sample_spectrum import eigenvalues
 from .store import Store
 
 __all__ = [
     "Check",
     "Comparison",
+    "Dependent",
     "EntryLaw",
     "Mutant",
     "MutationReport",
+    "Network",
     "Row",
     "Store",
     "Verdict",
     "check",
+    "eigenvalues",
     "gaussian",
     "mutants",
     "mutation_report",
+    "pruned",
     "rademacher",
     "simulate",
     "sparse",

@@ -13,10 +13,12 @@ from sympy import Expr, Symbol
 from derive.errors import BranchError, ParameterError
 from derive.symbols import MatrixLetter
 
+from .edges import evaluated
 from .engine import run_campaign
 from .entries import EntryLaw, entry_law
 from .finite_model import Specification
 from .inputs import read_point
+from .networks import Dependent
 from .observables import read_observables
 from .outcome import Check, Settings, with_observables
 from .plan import FEWEST_SIZES, Plan, make_plan
@@ -24,12 +26,13 @@ from .store import Store
 
 if TYPE_CHECKING:
     from derive.result import Limit
+    from derive.spectral.spectral_limit import SpectralLimit
 
 __all__ = ["check", "simulate"]
 
 
 def check(
-    law: Limit,
+    law: Limit | SpectralLimit,
     params: Mapping[Any, Any],
     sizes: Sequence[int] = (200, 400, 800),
     trials: int | Sequence[int] = 64,
@@ -46,6 +49,7 @@ def check(
     resolution: float = 0.02,
     exponent: float | Mapping[str, float] | None = None,
     memory: int | str | None = None,
+    dependent: Dependent | None = None,
 ) -> Check:
     """Check a limit against simulation of the finite model.
 
@@ -55,8 +59,8 @@ def check(
 
     Parameters
     ----------
-    law : Limit
-        From :func:`derive.limit`.
+    law : Limit or SpectralLimit
+        From :func:`derive.limit`: traces and forms, or eigenvalues and alignments.
     params : mapping
         As for ``law.evaluate``, at one point: numbers (``0.5``, ``"1/3"``) and laws of deterministic matrices.
     sizes : sequence of int
@@ -86,12 +90,16 @@ def check(
         Probability of refuting a true limit (over all comparisons), and of calling consistent one that is off by
         ``resolution`` or more.
     resolution : float
-        Relative discrepancy that the check must be able to see; a smaller one is never refuted.
+        Relative discrepancy that the check must be able to see; a smaller one is never refuted. Absolute for a squared
+        alignment, which is between 0 and 1, and for a limit of 0.
     exponent : float or mapping of str to float, optional
-        ``k`` of the leading bias ``N^-k``, for all or by quantity; 1, right for traces and bilinear forms.
+        ``k`` of the leading bias ``N^-k``, for all or by quantity. By default 2/3 for an eigenvalue at the edge of the
+        bulk, 1 for all else: traces, bilinear forms, outliers and alignments.
     memory : int or str, optional
         Budget for the arrays of one batch: bytes, or text such as ``"2GB"``. Default 1 GiB, on a GPU half of what is
         free.
+    dependent : Dependent, optional
+        Letters that depend on the others at finite size, such as the masks of a :class:`verify.Network`.
 
     Returns
     -------
@@ -121,11 +129,12 @@ def check(
     'consistent'
     """
     _check_numbers(level, resolution, seed)
-    spec, plan = specify(law, params, sizes, trials, seed, entries)
+    spec, plan = specify(law, params, sizes, trials, seed, entries, dependent=dependent)
     names = tuple(spec.quantities)
-    exponents = _exponents(exponent, (*names, *(observables or {})))
+    limit, natural = evaluated(law, params)
+    exponents = natural | _exponents(exponent, (*names, *(observables or {})))
     functions = read_observables(observables, names, spec.point.numbers)
-    limits = with_observables(_limits(law.evaluate(dict(params)), names), functions)
+    limits = with_observables(_limits(limit, names), functions)
     for name, limit in limits.items():
         if not np.isfinite(limit):
             raise BranchError(
@@ -146,19 +155,20 @@ def check(
 
 
 def simulate(
-    law: Limit,
+    law: Limit | SpectralLimit,
     params: Mapping[Any, Any],
     size: int,
     trials: int = 64,
     seed: int = 0,
     entries: str | EntryLaw = "gaussian",
+    dependent: Dependent | None = None,
     **options: Any,
 ) -> dict[str, np.ndarray]:
     """Simulate the quantities of a law at one size, without judging.
 
     Parameters
     ----------
-    law, params, trials, seed, entries
+    law, params, trials, seed, entries, dependent
         As for :func:`check`.
     size : int
         Of the base dimension; the nearest one is taken at which all dimensions are integers.
@@ -180,19 +190,20 @@ def simulate(
     >>> values["value"].shape
     (8,)
     """
-    spec, plan = specify(law, params, (size,), trials, seed, entries, fewest=1)
+    spec, plan = specify(law, params, (size,), trials, seed, entries, fewest=1, dependent=dependent)
     values = run_campaign(spec, plan.sizes, plan.trials, **options)
     return {name: by_size[plan.sizes[0]] for name, by_size in values.items()}
 
 
 def specify(
-    law: Limit,
+    law: Any,
     params: Mapping[Any, Any],
     sizes: Sequence[int],
     trials: Any,
     seed: int,
     entries: Any,
     fewest: int = FEWEST_SIZES,
+    dependent: Dependent | None = None,
 ) -> tuple[Specification, Plan]:
     quantities = dict(getattr(law, "quantities", {}))
     if not quantities:
@@ -201,11 +212,21 @@ def specify(
     point = read_point(params, letters, _symbols(law))
     plan = make_plan(law.base, law.regime, law.dims, letters, point, sizes, trials, fewest)
     inner = dict(law.inner or {})
-    spec = Specification(quantities, letters, inner, point, law.base, plan.ratios, entry_law(entries), seed)
+    drawn = entry_law(entries).at(point.numbers)
+    unknown = [m.name for m in (dependent.letters if dependent else ()) if m not in letters]
+    if unknown:
+        raise ParameterError(
+            f"dependent= draws {unknown[0]}, which is no letter of the law; those are {_names(letters)}"
+        )
+    spec = Specification(quantities, letters, inner, point, law.base, plan.ratios, drawn, seed, dependent)
     return spec, plan
 
 
-def _symbols(law: Limit) -> set[Symbol]:
+def _names(letters: Sequence[MatrixLetter]) -> str:
+    return ", ".join(letter.name for letter in letters)
+
+
+def _symbols(law: Limit | SpectralLimit) -> set[Symbol]:
     exprs: list[Expr] = [*law.quantities.values(), *law.regime.values(), *(law.inner or {}).values(), *law.letters]
     return {s for e in exprs for s in e.free_symbols if isinstance(s, Symbol)} | set(law.parameters)
 

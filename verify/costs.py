@@ -11,6 +11,7 @@ __all__ = [
     "FULL",
     "IDENTITY",
     "Structure",
+    "eigen_cost",
     "inverse_cost",
     "product_cost",
     "product_structure",
@@ -72,3 +73,8 @@ def inverse_cost(structure: Structure, n: int) -> float:
 def solve_cost(n: int, width: int) -> float:
     """One factorisation and ``width`` right-hand sides."""
     return 2 / 3 * n**3 + 2.0 * n * n * width
+
+
+def eigen_cost(n: int, vectors: bool) -> float:
+    """LAPACK's syevd: half of the reduction to tridiagonal form runs at the speed of memory, so it counts more."""
+    return (9.0 if vectors else 4.0) * n**3

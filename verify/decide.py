@@ -80,6 +80,10 @@ class Comparison:
         """The smallest relative discrepancy that the data exclude."""
         return abs(self.discrepancy) + self.margin
 
+    def told(self, discrepancy: float) -> str:
+        """A discrepancy in words: in percent where it is relative to the limit, as a plain number otherwise."""
+        return f"{100 * discrepancy:.2g} %" if self.scale == abs(self.limit) else f"{discrepancy * self.scale:.2g}"
+
 
 def candidate_exponents(exponent: float, sizes: int) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
     """The forms of the bias that a refutation must hold for, and more to try when the means follow none of these.
@@ -160,7 +164,7 @@ def _side(fit: Fit, made: Comparison, single: float) -> int:
 def _judge(made: Comparison, plausible: list[Fit], single: float, declared: bool) -> tuple[Verdict, str]:
     if not isfinite(made.limit):
         return Verdict.REFUTED, "the limit is not a finite number, the simulated means are"
-    resolution, off = _percent(made.resolution), _percent(abs(made.discrepancy))
+    resolution, off = made.told(made.resolution), made.told(abs(made.discrepancy))
     if not plausible:
         return Verdict.INCONCLUSIVE, "no power of 1/N follows the means: take more or larger sizes, or another exponent"
     sides = {_side(fit, made, single) for fit in plausible}
@@ -168,7 +172,7 @@ def _judge(made: Comparison, plausible: list[Fit], single: float, declared: bool
         return Verdict.REFUTED, f"off by {off}, |z| = {abs(made.z):.1f} > {made.critical:.1f}"
     if abs(made.z) <= made.critical:
         if made.excluded <= made.resolution:
-            return Verdict.CONSISTENT, f"an error of {_percent(made.excluded)} is excluded"
+            return Verdict.CONSISTENT, f"an error of {made.told(made.excluded)} is excluded"
         return Verdict.INCONCLUSIVE, f"an error of {resolution} is not excluded: {_advice(made, declared)}"
     if abs(made.discrepancy) <= made.resolution:
         return (
@@ -176,10 +180,6 @@ def _judge(made: Comparison, plausible: list[Fit], single: float, declared: bool
             f"off by {off} (|z| = {abs(made.z):.1f}), less than the resolution of {resolution}: take larger sizes",
         )
     return Verdict.INCONCLUSIVE, f"off by {off}, but not for every power of 1/N that fits: take more trials or sizes"
-
-
-def _percent(relative: float) -> str:
-    return f"{100 * relative:.2g} %"
 
 
 def _advice(made: Comparison, declared: bool) -> str:

@@ -5,39 +5,64 @@ Every law is drawn from standard normals, uniforms and gammas, which NumPy's and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from derive.errors import ParameterError
+from sympy import Expr, Symbol
 
-__all__ = ["EntryLaw", "entry_law", "gaussian", "rademacher", "sparse", "student"]
+from derive.errors import ParameterError
+from derive.meanfield import magnitude_pruning
+
+__all__ = ["EntryLaw", "entry_law", "gaussian", "pruned", "rademacher", "sparse", "student"]
 
 
 @dataclass(frozen=True)
 class EntryLaw:
-    """A law of unit variance, made by :func:`gaussian`, :func:`rademacher`, :func:`sparse` or :func:`student`."""
+    """A law of unit variance, made by :func:`gaussian`, :func:`rademacher`, :func:`sparse`, :func:`pruned`, ...
+
+    ``parameter`` may be an expression in the parameters of a model; a check takes its value there.
+    """
 
     kind: str
-    parameter: float | None = None
+    parameter: float | Expr | None = None
 
     @property
     def name(self) -> str:
         """What identifies the law in reports and stored results."""
-        return self.kind if self.parameter is None else f"{self.kind}({self.parameter:g})"
+        if self.parameter is None:
+            return self.kind
+        shown = self.parameter if isinstance(self.parameter, Expr) else f"{self.parameter:g}"
+        return f"{self.kind}({shown})"
+
+    def at(self, numbers: Mapping[Symbol, Expr]) -> EntryLaw:
+        """The law with the values of a model's parameters in it."""
+        if not isinstance(self.parameter, Expr):
+            return self
+        value = self.parameter.subs(dict(numbers))
+        if value.free_symbols:
+            names = ", ".join(sorted(map(str, value.free_symbols)))
+            raise ParameterError(f"the entries {self.name} need a value for {names}")
+        return _BY_NAME[self.kind](float(value))
 
     def draw(self, rng: Any, xp: Any, shape: tuple[int, ...], parts: int) -> list[Any]:
         """``parts`` uncorrelated arrays of unit variance: the real and, for complex entries, the imaginary part."""
         if self.kind == "rademacher":
             return [_signs(rng, xp, shape) for _ in range(parts)]
         if self.kind == "sparse":
-            assert self.parameter is not None
+            assert isinstance(self.parameter, float)
             # one mask for both parts of a complex entry: an entry is there or it is not
             kept = xp.astype(xp.asarray(rng.random(shape)) < self.parameter, xp.float64) / sqrt(self.parameter)
             return [kept * _normals(rng, xp, shape) for _ in range(parts)]
         if self.kind == "student":
-            assert self.parameter is not None
+            assert isinstance(self.parameter, float)
             return [_student(rng, xp, shape, self.parameter) for _ in range(parts)]
+        if self.kind == "pruned":
+            assert isinstance(self.parameter, float)
+            threshold, variance = magnitude_pruning(self.parameter)
+            drawn = [_normals(rng, xp, shape) for _ in range(parts)]
+            return [xp.astype(xp.abs(x) > threshold, xp.float64) / sqrt(variance) * x for x in drawn]
         return [_normals(rng, xp, shape) for _ in range(parts)]
 
 
@@ -78,13 +103,14 @@ def rademacher() -> EntryLaw:
     return EntryLaw("rademacher")
 
 
-def sparse(density: float = 0.1) -> EntryLaw:
+def sparse(density: float | Expr = 0.1) -> EntryLaw:
     """Normal entries of which a fraction ``density`` is kept, rescaled to unit variance.
 
     Parameters
     ----------
-    density : float
-        Probability of an entry being non-zero, the same for all sizes; in (0, 1].
+    density : float or Expr
+        Probability of an entry being non-zero, the same for all sizes; in (0, 1]. It may be an expression in the
+        parameters of the model, e.g. ``1 - s``.
 
     Examples
     --------
@@ -92,9 +118,38 @@ def sparse(density: float = 0.1) -> EntryLaw:
     >>> sparse(density=0.25).name
     'sparse(0.25)'
     """
+    if isinstance(density, Expr) and density.free_symbols:
+        return EntryLaw("sparse", density)
     if not 0 < density <= 1:
         raise ParameterError(f"the density of sparse entries must be in (0, 1], got {density}")
     return EntryLaw("sparse", float(density))
+
+
+def pruned(sparsity: float | Expr = 0.5) -> EntryLaw:
+    """Normal entries of which the fraction ``sparsity`` smallest in modulus is set to zero, rescaled to unit variance.
+
+    Parameters
+    ----------
+    sparsity : float or Expr
+        In [0, 1); it may be an expression in the parameters of the model.
+
+    Notes
+    -----
+    The scale is that of :func:`derive.meanfield.magnitude_pruning`: little of the variance sits in small weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from verify import pruned
+    >>> (x,) = pruned(0.7).draw(np.random.default_rng(0), np, (100000,), 1)
+    >>> round(float((x == 0).mean()), 2), round(float((x**2).mean()), 1)
+    (0.7, 1.0)
+    """
+    if isinstance(sparsity, Expr) and sparsity.free_symbols:
+        return EntryLaw("pruned", sparsity)
+    if not 0 <= sparsity < 1:
+        raise ParameterError(f"the sparsity of pruned entries must be in [0, 1), got {sparsity}")
+    return EntryLaw("pruned", float(sparsity))
 
 
 def student(nu: float = 5) -> EntryLaw:
@@ -116,7 +171,13 @@ def student(nu: float = 5) -> EntryLaw:
     return EntryLaw("student", float(nu))
 
 
-_BY_NAME = {"gaussian": gaussian, "rademacher": rademacher, "sparse": sparse, "student": student}
+_BY_NAME: dict[str, Callable[..., EntryLaw]] = {
+    "gaussian": gaussian,
+    "rademacher": rademacher,
+    "sparse": sparse,
+    "pruned": pruned,
+    "student": student,
+}
 
 
 def entry_law(entries: str | EntryLaw) -> EntryLaw:

@@ -17,6 +17,7 @@ from sympy import Add, Basic, Dummy, Mul, Number, Symbol
 from sympy.core.symbol import Str
 from sympy.matrices.expressions import MatAdd
 
+from derive.activations import GaussianImage
 from derive.laws import ArrayLaw, AtomicLaw, DensityLaw
 
 __all__ = ["fingerprint", "spell"]
@@ -41,6 +42,9 @@ def spell(obj: Any) -> Any:
         return ["atoms", spell(obj.points), spell(obj.weights)]
     if isinstance(obj, DensityLaw):
         return ["density", *(spell(x) for x in (obj.expr, obj.variable, obj.lower, obj.upper))]
+    if isinstance(obj, GaussianImage):
+        pieces = [(p.lower, p.upper, p.expr) for p in obj.function.pieces]
+        return ["gaussian image", spell(pieces), spell(obj.variance)]
     if isinstance(obj, ArrayLaw):
         return ["array", spell(np.asarray(obj.doubles).tolist())]
     if isinstance(obj, Mapping):

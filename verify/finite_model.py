@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from .backend import Backend, select_backend
 from .entries import EntryLaw
 from .fingerprint import fingerprint
 from .inputs import Point
+from .networks import Dependent
 from .observe import Observation, compile_observation
 from .sample import Sampler
 from .threads import few_threads
@@ -46,6 +48,7 @@ class Specification:
     ratios: Mapping[Symbol, Rational]
     entries: EntryLaw
     seed: int
+    dependent: Dependent | None = None
 
     def dims(self, size: int) -> dict[Symbol, int]:
         return {d: int(r * size) for d, r in self.ratios.items()}
@@ -63,6 +66,7 @@ class Specification:
             self.entries.name,
             self.seed,
             stream,
+            *([] if self.dependent is None else [self.dependent.key]),
         )
 
 
@@ -72,7 +76,7 @@ class Simulator:
     def __init__(self, spec: Specification, size: int, backend: Backend):
         self.spec, self.size, self.backend = spec, size, backend
         dims = spec.dims(size)
-        self.sampler = Sampler(spec.letters, spec.inner, spec.point, spec.base, dims, spec.entries)
+        self.sampler = Sampler(spec.letters, spec.inner, spec.point, spec.base, dims, spec.entries, spec.dependent)
         self.observation: Observation = compile_observation(
             spec.quantities, dims, spec.point.numbers, self.sampler.structures()
         )
@@ -92,18 +96,26 @@ class Simulator:
         derive.errors.BranchError
             A matrix of the expression is singular at this size.
         """
+        return {name: np.broadcast_to(array, (len(trials),)) for name, array in self.observe(trials).items()}
+
+    def eigenvalues(self, trials: Sequence[int]) -> np.ndarray:
+        """All eigenvalues of the first matrix that an eigenvalue is asked of, in increasing order, by trial."""
+        model = copy(self)
+        model.observation = self.observation.eigenvalues()
+        (found,) = model.observe(trials).values()
+        return np.broadcast_to(found, (len(trials), found.shape[-1]))
+
+    def observe(self, trials: Sequence[int]) -> dict[str, np.ndarray]:
         matrices = self.sampler.draw(self.backend, self.spec.seed, trials)
         try:
             with few_threads(max(self.spec.dims(self.size).values())):
                 values = self.observation(matrices, self.backend.xp)
         except np.linalg.LinAlgError:
             raise BranchError(self._trouble("a matrix that the expression inverts is singular")) from None
-        found = {}
-        for name, value in values.items():
-            array = np.broadcast_to(np.asarray(self.backend.to_host(value)), (len(trials),))
+        found = {name: np.asarray(self.backend.to_host(value)) for name, value in values.items()}
+        for name, array in found.items():
             if not np.isfinite(array).all():
                 raise BranchError(self._trouble(f"{name} is not finite"))
-            found[name] = array
         return found
 
     def _trouble(self, what: str) -> str:

@@ -276,13 +276,9 @@ def _outcome(mutant: Mutant, params: Mapping[Any, Any], check: Check) -> Mutatio
     if not all(np.isfinite(complex(limits[name])) for name in names):
         return row("no solution", float("nan"))
     judged = check.judge(limits)
-    distances = [_distance(judged.limits[name], check.limits[name]) for name in check.limits]
+    distances = [abs(complex(judged.limits[k]) - complex(limit)) / check.scale(k) for k, limit in check.limits.items()]
     distance = float("inf") if np.isnan(distances).any() else max(distances)
     # the resolution is what the check declares it can see, so nothing closer is asked of it
     if distance <= check.settings.resolution:
         return row("equal", distance)
     return row(str(judged.verdict), distance)
-
-
-def _distance(a: complex, b: complex) -> float:
-    return abs(complex(a) - complex(b)) / (abs(complex(b)) or 1.0)

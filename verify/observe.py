@@ -7,7 +7,7 @@ arrays, written against the array API. It never sees an equation of the limit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from derive.symbols import MatrixLetter
 from .costs import Structure
 from .program import compile_program, last_uses, peak_entries
 from .schedule import Operand, Program, Step
-from .structured import Full, Matrix, ScaledIdentity, Workspace
+from .structured import Eigenpairs, Full, Matrix, ScaledIdentity, Workspace
 from .tree import read_quantities
 
 __all__ = ["Observation", "compile_observation"]
@@ -63,6 +63,11 @@ class Observation:
                 del values[gone]
         return {name: _scalar(values, operand, work) for name, operand in self.program.outputs.items()}
 
+    def eigenvalues(self) -> Observation:
+        """The observation of all eigenvalues of the first matrix that an eigenvalue is asked of."""
+        index = next(index for index, step in enumerate(self.program.steps) if step.op == "eigenpairs")
+        return Observation(replace(self.program, outputs={"eigenvalues": Operand(index)}))
+
     def _run(
         self, index: int, step: Step, values: dict[int, Any], matrices: Mapping[Any, Matrix], work: Workspace
     ) -> Any:
@@ -75,6 +80,11 @@ class Observation:
             return self._scalar_step(index, step, values, work)
         if step.op == "sum":
             return self._sum(step, values, work)
+        if step.op == "eigenvalue":
+            return work.eigenvalue(values[step.inputs[0].step], step.payload)
+        if step.op == "alignment":
+            image, signal = (_matrix(values, operand, work) for operand in step.inputs[1:])
+            return work.alignment(values[step.inputs[0].step], image, signal, *step.payload)
         inputs = [_matrix(values, operand, work) for operand in step.inputs]
         if step.op == "multiply":
             return work.multiply(*inputs)
@@ -84,6 +94,8 @@ class Observation:
             return work.solve(*inputs)
         if step.op == "power":
             return work.power(inputs[0], float(step.payload))
+        if step.op == "eigenpairs":
+            return work.eigenpairs(inputs[0], step.payload)
         if step.op == "join":
             return work.join_columns(inputs)
         if step.op == "columns":
@@ -142,6 +154,7 @@ def _matrix(values: dict[int, Any], operand: Operand, work: Workspace) -> Matrix
 
 def _scalar(values: dict[int, Any], operand: Operand, work: Workspace) -> Any:
     value = values[operand.step]
+    value = value.values if isinstance(value, Eigenpairs) else value
     complex_value = work.xp.isdtype(value.dtype, "complex floating")
     return work.xp.conj(value) if operand.conjugated and complex_value else value
 

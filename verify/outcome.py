@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from derive.functionals import Alignment
+
 from .decide import Comparison, Verdict, compare, overall
 from .engine import Means
 from .extrapolate import Sample, summarise
@@ -117,8 +119,7 @@ class Check:
 
     def _parts(self, name: str) -> list[tuple[str, str, list[Sample], float, float]]:
         """A complex quantity is two comparisons, both relative to its modulus."""
-        by_size, limit = self.columns[name], complex(self.limits[name])
-        scale = (abs(limit) if np.isfinite(limit) else 0.0) or 1.0
+        by_size, limit, scale = self.columns[name], complex(self.limits[name]), self.scale(name)
 
         def part(label: str, take: Callable[[Any], Any]) -> tuple[str, str, list[Sample], float, float]:
             samples = [summarise(size, take(by_size[size])) for size in self.plan.sizes]
@@ -130,6 +131,16 @@ class Check:
         if imaginary <= 1e-9 * largest and abs(limit.imag) <= 1e-9 * scale:
             return [part(name, np.real)]
         return [part(f"Re {name}", np.real), part(f"Im {name}", np.imag)]
+
+    def scale(self, name: str) -> float:
+        """What the resolution is relative to: the modulus of the limit, or 1 where that is 0 or not finite.
+
+        A squared alignment lies between 0 and 1 and is 0 where there is no outlier: its resolution is absolute.
+        """
+        limit = abs(complex(self.limits[name]))
+        if isinstance(self.spec.quantities.get(name), Alignment) or not np.isfinite(limit):
+            return 1.0
+        return limit or 1.0
 
     @property
     def verdict(self) -> Verdict:

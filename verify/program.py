@@ -115,8 +115,7 @@ def peak_entries(program: Program) -> int:
     dead = last_uses(program)
     alive = peak = 0
     for index, step in enumerate(program.steps):
-        scalar = step.op in ("scalar", "trace", "contract")
-        size = 0 if scalar or step.structure != FULL else step.rows * step.cols
+        size = _entries(step)
         # LAPACK works on a copy of the matrix; sums and contractions make one temporary
         scratch = max((_entries(program.steps[i.step]) for i in step.inputs), default=0)
         alive += size
@@ -126,5 +125,5 @@ def peak_entries(program: Program) -> int:
 
 
 def _entries(step: Step) -> int:
-    scalar = step.op in ("scalar", "trace", "contract")
+    scalar = step.op in ("scalar", "trace", "contract", "eigenvalue", "alignment")
     return 0 if scalar or step.structure != FULL else step.rows * step.cols

@@ -23,6 +23,7 @@ from .backend import Backend
 from .costs import Structure
 from .entries import EntryLaw
 from .inputs import Point
+from .networks import Dependent
 from .signals import SignalFamily, signal_families
 from .spectra import realise, structure_of
 from .structured import Diagonal, Full, Kron, Matrix
@@ -78,6 +79,8 @@ class Sampler:
     base : Symbol
     dims : mapping of Symbol to int
     entries : EntryLaw
+    dependent : Dependent, optional
+        Draws its letters from the others.
     """
 
     letters: Sequence[MatrixLetter]
@@ -86,6 +89,7 @@ class Sampler:
     base: Symbol
     dims: Mapping[Symbol, int]
     entries: EntryLaw
+    dependent: Dependent | None = None
 
     def shape(self, letter: MatrixLetter) -> tuple[int, int]:
         rows, cols = (int(d.xreplace(dict(self.dims))) for d in letter.shape)
@@ -120,7 +124,9 @@ class Sampler:
 
     @cached_property
     def _fixed(self) -> dict[Deterministic, np.ndarray]:
-        return {m: realise(m, self.point, *self.shape(m)) for m in self.letters if isinstance(m, Deterministic)}
+        drawn_later = self.dependent.letters if self.dependent else ()
+        fixed = [m for m in self.letters if isinstance(m, Deterministic) and m not in drawn_later]
+        return {m: realise(m, self.point, *self.shape(m)) for m in fixed}
 
     @cached_property
     def _families(self) -> tuple[SignalFamily, ...]:
@@ -151,4 +157,10 @@ class Sampler:
             columns = [family.draw(rng) for rng in rngs]
             for letter in family.letters:
                 drawn[letter] = Full(xp.asarray(np.stack([c[letter] for c in columns])))
+        if self.dependent:
+
+            def generators(stream: str) -> list[np.random.Generator]:
+                return [np.random.Generator(np.random.PCG64(seeds(seed, size, t, stream))) for t in trials]
+
+            drawn |= self.dependent.draw(drawn, self.point.numbers, generators, backend)
         return drawn

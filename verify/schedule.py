@@ -20,13 +20,14 @@ from .costs import (
     FULL,
     IDENTITY,
     Structure,
+    eigen_cost,
     inverse_cost,
     product_cost,
     product_structure,
     solve_cost,
     sum_structure,
 )
-from .tree import Reading, Ref
+from .tree import Eigenpair, Reading, Ref
 
 __all__ = ["Operand", "Program", "Scheduler", "Step"]
 
@@ -45,7 +46,11 @@ class Operand:
 
 @dataclass(frozen=True)
 class Step:
-    """One operation: letter, identity, sum, multiply, inverse, solve, power, join, columns; trace, contract, scalar."""
+    """One operation.
+
+    Matrices: letter, identity, sum, multiply, inverse, solve, power, join, columns; eigenpairs. Numbers: trace,
+    contract, eigenvalue, alignment, scalar.
+    """
 
     op: str
     inputs: tuple[Operand, ...]
@@ -166,8 +171,8 @@ class Scheduler:
     # ---- scalars ---------------------------------------------------------------------------------------------------
     def scalar(self, expr: Expr) -> Operand:
         """A scalar expression in the symbols of the traces."""
-        symbols = tuple(sorted(expr.atoms(Dummy) & self.reading.traces.keys(), key=lambda s: s.name))
-        parts = [self._trace_of_symbol(s) for s in symbols]
+        symbols = tuple(sorted(expr.atoms(Dummy) & self.reading.symbols, key=lambda s: s.name))
+        parts = [self._value_of_symbol(s) for s in symbols]
         return self.emit("scalar", tuple(p for p in parts if p is not None), self._payload(expr, symbols, parts))
 
     @staticmethod
@@ -175,7 +180,9 @@ class Scheduler:
         zeros = {s: 0 for s, p in zip(symbols, parts, strict=True) if p is None}
         return expr.xreplace(zeros), tuple(s for s in symbols if s not in zeros)
 
-    def _trace_of_symbol(self, symbol: Dummy) -> Operand | None:
+    def _value_of_symbol(self, symbol: Dummy) -> Operand | None:
+        if symbol in self.reading.eigenpairs:
+            return self._eigenpair(self.reading.eigenpairs[symbol])
         coeff, ref = self.reading.traces[symbol]
         return None if ref is None else self._weighted([(coeff, ref)])
 
@@ -186,8 +193,8 @@ class Scheduler:
         key = ("weighted", tuple(terms))
         if key not in self.trace_values:
             total = sum(c * s for (c, _), s in zip(terms, symbols, strict=True))
-            coefficients = tuple(sorted(total.atoms(Dummy) & self.reading.traces.keys(), key=lambda s: s.name))
-            parts = [self._trace_of_symbol(s) for s in coefficients]
+            coefficients = tuple(sorted(total.atoms(Dummy) & self.reading.symbols, key=lambda s: s.name))
+            parts = [self._value_of_symbol(s) for s in coefficients]
             total, kept = self._payload(total, coefficients, parts)
             inputs = tuple(traces) + tuple(p for p in parts if p is not None)
             self.trace_values[key] = self.emit("scalar", inputs, (total, symbols + kept))
@@ -233,6 +240,19 @@ class Scheduler:
         middle = ring[start + length : start + count]
         flipped = self.value(self.reading.transpose(middle[0])) if len(middle) == 1 else second.flip(True, False)
         return self.emit("contract", (first, flipped), None, (1, 1), FULL, float(entries))
+
+    # ---- eigenpairs ------------------------------------------------------------------------------------------------
+    def _eigenpair(self, pair: Eigenpair) -> Operand:
+        """One decomposition serves every functional of a matrix; vectors are computed where an alignment asks."""
+        n = self._rows(pair.matrix)
+        vectors = any(p.matrix == pair.matrix and p.signal is not None for p in self.reading.eigenpairs.values())
+        shape, cost = (n, n if vectors else 1), eigen_cost(n, vectors)
+        found = self.emit("eigenpairs", (self.value(pair.matrix),), vectors, shape, FULL, cost)
+        if pair.signal is None:
+            return self.emit("eigenvalue", (found,), pair.place)
+        signal = self.value(pair.signal)
+        image = self.product((*self.reading.adjoint(pair.factors), pair.signal))
+        return self.emit("alignment", (found, image, signal), (pair.place, bool(pair.factors)), cost=2.0 * n)
 
     # ---- chains ----------------------------------------------------------------------------------------------------
     def _rows(self, ref: Ref) -> int:

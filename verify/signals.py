@@ -87,8 +87,12 @@ def signal_families(
     """Group the signals by their space and read their laws and products at one size."""
     by_space: dict[int, list[Signal]] = {}
     for u in sorted(signals, key=lambda s: s.name):
-        by_space.setdefault(int(u.shape[0].xreplace(dict(dims))), []).append(u)
+        by_space.setdefault(_size(u.shape[0], dims), []).append(u)
     return tuple(_family(dim, tuple(group), inner, point, dims, base) for dim, group in sorted(by_space.items()))
+
+
+def _size(dim: Expr, dims: Mapping[Symbol, int]) -> int:
+    return int(dim.xreplace(dict(dims)))
 
 
 def _family(
@@ -108,8 +112,11 @@ def _family(
             continue
         group, law = found
         if isinstance(law, AtomicLaw):
-            raw = np.real(atoms_at_size(law, group.index(u), dim))
-            atoms[u] = raw * values.scale(u, float(raw @ raw), dim)
+            # beside a rectangular matrix: values on its singular vectors, and none in its kernel
+            count = min(_size(d, dims) for letter in group for d in letter.shape if d != 1)
+            raw = np.zeros(dim)
+            raw[:count] = np.real(atoms_at_size(law, group.index(u), count))
+            atoms[u] = raw * values.scale(u, float(raw @ raw), count)
         elif isinstance(law, ArrayLaw):
             arrays[u] = _column(u, law, dim)
             arrays[u] = arrays[u] * values.scale(u, float(arrays[u] @ arrays[u]), 1)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sympy import lambdify
 
+from derive.activations import GaussianImage
 from derive.errors import DimensionError, LawError
 from derive.laws import ArrayLaw, AtomicLaw, DensityLaw
 from derive.symbols import Deterministic, MatrixLetter
@@ -89,7 +90,10 @@ def realise(letter: Deterministic, point: Point, rows: int, cols: int) -> np.nda
         return _small_array(letter, law, rows, cols)
     count = min(rows, cols)
     column = letters.index(letter)
-    values = quantiles(law, count) if isinstance(law, DensityLaw) else atoms_at_size(law, column, count)
+    if isinstance(law, GaussianImage):
+        values = law.quantiles(count)
+    else:
+        values = quantiles(law, count) if isinstance(law, DensityLaw) else atoms_at_size(law, column, count)
     if letter.is_hermitian_matrix and np.iscomplexobj(values):
         raise LawError(f"{letter.name} is Hermitian: its atoms must be real")
     if letter.is_positive_matrix and values.min() < 0:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Diagonal", "Full", "Kron", "Matrix", "ScaledIdentity", "Workspace"]
+__all__ = ["Diagonal", "Eigenpairs", "Full", "Kron", "Matrix", "ScaledIdentity", "Workspace"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class Kron:
 @dataclass(frozen=True)
 class Full:
     array: Any
+
+
+@dataclass(frozen=True)
+class Eigenpairs:
+    """``values`` increasing along the last axis; ``vectors`` are columns, or None."""
+
+    values: Any
+    vectors: Any
 
 
 Matrix = ScaledIdentity | Diagonal | Kron | Full
@@ -184,6 +192,30 @@ class Workspace:
         adjoint = self.xp.matrix_transpose(vectors)
         adjoint = self.xp.conj(adjoint) if self._is_complex(adjoint) else adjoint
         return self.xp.matmul(vectors * (values**exponent)[..., None, :], adjoint)
+
+    # ---- eigenpairs ------------------------------------------------------------------------------------------------
+    def eigenpairs(self, a: Matrix, vectors: bool) -> Eigenpairs:
+        """The eigenvalues of a Hermitian matrix in increasing order and, asked for, its eigenvectors as columns."""
+        if vectors:
+            return Eigenpairs(*self.xp.linalg.eigh(self.full(a)))
+        return Eigenpairs(self.xp.linalg.eigvalsh(self.full(a)), None)
+
+    def eigenvalue(self, pairs: Eigenpairs, place: int) -> Any:
+        """The eigenvalue at a place counted from the top, 0 first."""
+        return pairs.values[..., pairs.values.shape[-1] - 1 - place]
+
+    def alignment(self, pairs: Eigenpairs, image: Matrix, signal: Matrix, place: int, scaled: bool) -> Any:
+        """``|<v, image>|^2 / |signal|^2`` for the eigenvector v at a place, divided by its eigenvalue if ``scaled``.
+
+        ``scaled`` is for the pairs of ``X* X`` and ``image = X* signal``: the eigenvector of ``X X*`` is
+        ``X v / sqrt(eigenvalue)``.
+        """
+        xp = self.xp
+        v = pairs.vectors[..., pairs.values.shape[-1] - 1 - place]
+        v = xp.conj(v) if self._is_complex(v) else v
+        squared = xp.abs(xp.sum(v * self.full(image)[..., 0], axis=-1)) ** 2
+        norm2 = xp.sum(xp.abs(self.full(signal)[..., 0]) ** 2, axis=-1)
+        return squared / (norm2 * self.eigenvalue(pairs, place) if scaled else norm2)
 
     # ---- traces ----------------------------------------------------------------------------------------------------
     def trace(self, a: Matrix) -> Any:

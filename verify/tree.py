@@ -16,9 +16,10 @@ from sympy.matrices.expressions import Adjoint, Inverse, MatAdd, MatMul, MatPow,
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from derive.errors import DimensionError, NotRationalError, ParameterError
+from derive.functionals import Alignment, SpectralFunctional
 from derive.symbols import MatrixLetter
 
-__all__ = ["Node", "Reading", "Ref", "read_quantities"]
+__all__ = ["Eigenpair", "Node", "Reading", "Ref", "read_quantities"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,26 @@ class Node:
     hermitian: bool
 
 
+@dataclass(frozen=True)
+class Eigenpair:
+    """An eigenvalue of ``matrix``, or the squared alignment of ``signal`` with its eigenvector.
+
+    ``place`` counts from the top, 0 is the largest. With the factors of an X the matrix is ``X* X``, smaller than the
+    ``X X*`` that was written and of the same eigenvalues at these places.
+    """
+
+    matrix: Ref
+    place: int
+    signal: Ref | None
+    factors: tuple[Ref, ...] = ()
+
+
 @dataclass
 class Reading:
-    """What the scheduler needs: the nodes, the traces, and each quantity as a scalar in the symbols of the traces."""
+    """What the scheduler needs: the nodes, the traces, and each quantity as a scalar in symbols.
+
+    A symbol stands for a trace (``traces``) or for a functional of one eigenpair (``eigenpairs``).
+    """
 
     dims: Mapping[Symbol, Integer]
     params: Mapping[Symbol, Expr]
@@ -57,6 +75,7 @@ class Reading:
     index: dict[tuple[Any, ...], int] = field(default_factory=dict)
     # the trace (or 1 x 1 form) each symbol stands for, as a scalar multiple of a Ref; None is a trace that is zero
     traces: dict[Dummy, tuple[Expr, Ref | None]] = field(default_factory=dict)
+    eigenpairs: dict[Dummy, Eigenpair] = field(default_factory=dict)
     trace_symbols: dict[Expr, Dummy] = field(default_factory=dict)
     quantities: dict[str, Expr] = field(default_factory=dict)
 
@@ -259,6 +278,8 @@ class Reading:
         """``expr`` with every trace and 1 x 1 form in it replaced by a symbol."""
         if isinstance(expr, MatrixExpr):
             return self._trace_symbol(expr, expr)
+        if isinstance(expr, SpectralFunctional):
+            return self._eigenpair_symbol(expr)
         if isinstance(expr, Trace):
             return self._trace_symbol(expr, expr.arg)
         if isinstance(expr, MatrixElement):
@@ -285,6 +306,60 @@ class Reading:
             self.traces[symbol] = self.matrix(matrix)
         return self.trace_symbols[key]
 
+    @property
+    def symbols(self) -> set[Dummy]:
+        """The symbols that stand for simulated numbers."""
+        return self.traces.keys() | self.eigenpairs.keys()
+
+    # ---- eigenvalues and eigenvectors ------------------------------------------------------------------------------
+    def _eigenpair_symbol(self, expr: SpectralFunctional) -> Dummy:
+        if expr not in self.trace_symbols:
+            size = self.size(expr.matrix.rows)
+            place = expr.index - 1 if expr.index > 0 else size + expr.index
+            if not 0 <= place < size:
+                raise DimensionError(f"{expr}: the matrix has {size} eigenvalues at {self._sizes()}")
+            signal = self.letter(expr.signal) if isinstance(expr, Alignment) else None
+            symbol = self.trace_symbols[expr] = Dummy(f"eigenpair{len(self.eigenpairs)}")
+            self.eigenpairs[symbol] = Eigenpair(self._self_adjoint(expr), place, signal)
+        return self.trace_symbols[expr]
+
+    def _self_adjoint(self, expr: SpectralFunctional) -> Ref:
+        coeff, ref = self.matrix(expr.matrix)
+        if ref is None:
+            raise NotRationalError(f"{expr}: the matrix is zero")
+        if coeff != 1:
+            real = self.nodes[ref.node].real and coeff.is_real is True
+            ref = self.add("sum", ((coeff, ref),), *self.shape(ref), real)
+        if not self.nodes[ref.node].hermitian:
+            raise NotRationalError(
+                f"{expr}: {expr.matrix} is not equal to its adjoint as it is written, and only self-adjoint matrices "
+                "have an order of eigenvalues; write M*M.T or (M + M.T)/2"
+            )
+        return ref
+
+    def shrink(self) -> None:
+        """Replace ``X X*`` by ``X* X`` where that is smaller and holds every eigenvalue that is asked for."""
+        places: dict[Ref, int] = {}
+        for pair in self.eigenpairs.values():
+            places[pair.matrix] = max(pair.place, places.get(pair.matrix, 0))
+        for symbol, pair in self.eigenpairs.items():
+            half = self._half(pair.matrix)
+            if half and places[pair.matrix] < self.shape(half[-1])[1] < self.shape(half[0])[0]:
+                gram = self._product([*self.adjoint(half), *half])
+                self.eigenpairs[symbol] = Eigenpair(gram, pair.place, pair.signal, half)
+
+    def _half(self, ref: Ref) -> tuple[Ref, ...]:
+        """The factors of X in a product ``X X*``; none where the matrix is not one."""
+        node = self.nodes[ref.node]
+        if node.kind != "product" or ref.conjugated:
+            return ()
+        half: tuple[Ref, ...] = node.args[: len(node.args) // 2]
+        return half if (*half, *self.adjoint(half)) == node.args else ()
+
+    def adjoint(self, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+        """The adjoint of a product of factors."""
+        return tuple(self.conjugate(self.transpose(r)) for r in reversed(refs))
+
 
 def read_quantities(
     quantities: Mapping[str, Expr], dims: Mapping[Symbol, int], params: Mapping[Symbol, Expr]
@@ -293,4 +368,5 @@ def read_quantities(
     reading = Reading({d: Integer(v) for d, v in dims.items()}, dict(params))
     for name, expr in quantities.items():
         reading.quantities[name] = reading.scalar(expr)
+    reading.shrink()
     return reading

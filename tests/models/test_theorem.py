@@ -12,7 +12,7 @@ from sympy import Interval, Rational, S, Symbol, erf, oo, symbols
 
 import models
 from derive import Gaussian, atomic, dimensions
-from derive.errors import LawError, ParameterError, ResolventError
+from derive.errors import CertificationError, LawError, ParameterError, ResolventError
 from models import Parameter, Theorem, accuracy
 from models.catalogue import closest
 
@@ -142,6 +142,31 @@ def test_observables_may_read_parameters():
 
 def test_accuracy_is_half_without_a_signal():
     assert accuracy(S.Zero, S(3)) == S.Half
+
+
+# ---------------------------------------------------------------- spectra
+
+
+def test_the_spectrum_takes_what_its_matrix_needs():
+    theorem = models.load("fuss-catalan")
+    assert theorem.spectral_params() == {}  # the ridge is not in J J'
+    assert not theorem.is_spiked
+    spiked = models.load("information-plus-noise")
+    assert spiked.spectral_params(theta=3) == spiked.resolve(theta=3)
+    assert spiked.is_spiked
+    assert {m.name for m in spiked.letters} == {"A", "Z", "u", "v"}
+
+
+def test_a_theorem_without_a_spectrum_says_so():
+    with pytest.raises(ParameterError, match="lssvm names no matrix whose spectrum could be shown"):
+        _ = models.load("lssvm").spectral_law
+
+
+def test_eigenvalues_have_digits_and_no_certificate():
+    theorem = models.load("spiked-wigner")
+    assert str(theorem.evaluate(digits=30)["location"]) == "2.5"
+    with pytest.raises(CertificationError, match="spiked-wigner: eigenvalues and alignments are not certified"):
+        theorem.certify()
 
 
 # ---------------------------------------------------------------- declarations

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from tests.oracles import (
+    deformed_wigner,
     free_sum,
+    fuss_catalan,
+    information_plus_noise,
     lssvm,
     marchenko_pastur,
     noncommuting,
@@ -15,6 +18,7 @@ from tests.oracles import (
     ridge,
     sample_covariance,
     semicircle,
+    spikes,
     two_groups,
 )
 
@@ -110,3 +114,41 @@ def test_anticommutator_by_simulation(seed):
     first, second = ((g + g.T) / np.sqrt(2 * n) for g in rng.standard_normal((2, n, n)))
     spectrum = np.linalg.eigvalsh(first @ second + second @ first)
     assert abs(np.mean(1 / (2j - spectrum)) - polynomials.anticommutator(2j)) < 20 / n
+
+
+def test_fuss_catalan_contains_marchenko_pastur():
+    """One matrix is a white square sample; the moments of two are 1, 3, 12, 55 and their series is the resolvent."""
+    assert close(fuss_catalan.resolvent(1, 0.1), marchenko_pastur.resolvent(1, 0.1))
+    assert [fuss_catalan.moment(2, k) for k in (1, 2, 3, 4)] == [1, 3, 12, 55]
+    assert fuss_catalan.edge(1) == 4
+    assert fuss_catalan.edge(2) == 6.75
+    series = sum((-1) ** k * fuss_catalan.moment(2, k) / 100 ** (k + 1) for k in range(30))
+    assert close(fuss_catalan.resolvent(2, 100), series)
+
+
+@pytest.mark.parametrize("theta", [0.5, 1.5, 3])
+def test_spikes_in_structured_noise_contain_those_in_white_noise(theta):
+    assert np.allclose(deformed_wigner.outlier(theta, 1, [0], [1]), spikes.wigner(theta), rtol=1e-12)
+    for c in (0.2, 2):
+        white = information_plus_noise.outlier(theta, c, [0], [1], [1], [1])
+        assert np.allclose(white, spikes.rectangular(theta, c), rtol=1e-10)
+
+
+@pytest.mark.parametrize("theta", [1.5, 2, 5])
+def test_a_spike_beside_two_atoms_by_two_routes(theta):
+    two = deformed_wigner.outlier(theta, 1, [-1, 1], HALF)
+    assert np.allclose(two, spikes.deformed_two_points(theta), rtol=1e-10)
+
+
+def test_information_plus_noise_in_numbers(seed):
+    """One sample with p = 400, n = 800: the largest eigenvalue to 3 %, alignments to 0.05, far beyond fluctuations."""
+    rng = np.random.default_rng(seed)
+    p, n, theta = 400, 800, 1.5
+    A = np.zeros((p, n))
+    A[np.arange(p), np.arange(p)] = np.repeat([1, 3], p // 2)
+    u, v = np.ones(p) / np.sqrt(p), np.repeat([1, 0], p) / np.sqrt(p)
+    left, s, right = np.linalg.svd(A + theta * np.outer(u, v) + rng.standard_normal((p, n)) / np.sqrt(n))
+    location, with_u, with_v = information_plus_noise.outlier(theta, 0.5, [1, 3], [1, 1], [1, 1], HALF)
+    assert abs(s[0] ** 2 / location - 1) < 0.03
+    assert abs((left[:, 0] @ u) ** 2 - with_u) < 0.05
+    assert abs((right[0] @ v) ** 2 - with_v) < 0.05
