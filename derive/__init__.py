@@ -22,6 +22,7 @@ _HOME = {
     "symbols": ("Deterministic", "Free", "Gaussian", "Haar", "Signal", "Wigner", "dimensions"),
     "laws": ("atomic", "density", "joint"),
     "activations": ("derivative_law", "gaussian_image"),
+    "free_transforms": ("r_transform", "s_transform"),
     "functionals": ("Alignment", "Eigenvalue"),
     "limits": ("deterministic_equivalent", "limit"),
     "equivalent": ("DeterministicEquivalent",),
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .activations import derivative_law, gaussian_image  # noqa: F401
     from .equivalent import DeterministicEquivalent  # noqa: F401
     from .errors import *  # noqa: F403
+    from .free_transforms import r_transform, s_transform  # noqa: F401
     from .functionals import Alignment, Eigenvalue  # noqa: F401
     from .laws import atomic, density, joint  # noqa: F401
     from .limits import deterministic_equivalent, limit  # noqa: F401

@@ -119,23 +119,24 @@ def draw_spectrum(
         given = {key: options[key] for key in ("seed", "entries", "device") if options[key] is not None}
         sample = verify.eigenvalues(law, here, size, **theorem.finite_model(params) | given)[0]
     figure = law.plot(bulk, sample=sample if sample.size else None, title=theorem.title)
-    ends = np.array(record["edges"], dtype=float).reshape(-1, 2)
-    stray = _stray(sample, ends, [float(x) for x in law.atoms(bulk)])
+    stray = []
+    if theorem.is_spiked and sample.size:
+        ends = np.array(record["edges"], dtype=float).reshape(-1, 2)
+        # the place of the first eigenvalue, on average: eigenvalues at an edge fluctuate by about half of that distance
+        first = law.quantiles(np.clip(law.cdf(ends, bulk) + np.array([1, -1]) / sample.size, 0, 1), bulk)
+        stray = _stray(sample, ends, 1.5 * np.abs(first - ends), [float(x) for x in law.atoms(bulk)])
     _mark(figure.axes[0], [outlier["location"] for outlier in record["outliers"]], stray)
     with replacing(output) as sibling:
         figure.savefig(sibling, dpi=160, metadata={"Date": None} if output.endswith((".svg", ".pdf")) else None)
     return record | ({} if size is None else {"sample": sample.tolist()})
 
 
-def _stray(sample: Any, ends: Any, atoms: Sequence[float]) -> list[float]:
-    """The eigenvalues of a sample that belong to no interval and to no atom."""
+def _stray(sample: Any, ends: Any, slack: Any, atoms: Sequence[float]) -> list[float]:
+    """The eigenvalues of a sample that belong to no interval, widened by ``slack``, and to no atom."""
     import numpy as np
 
-    if not sample.size:
-        return []
-    # of a semicircle the largest eigenvalue fluctuates by 0.3 N^(-2/3) of its width: five times that is off an interval
-    slack = 1.5 * sample.size ** (-2 / 3) * np.diff(ends, axis=1)[:, 0]
-    held = ((sample[:, None] >= ends[:, 0] - slack) & (sample[:, None] <= ends[:, 1] + slack)).any(axis=1)
+    low, high = ends[:, 0] - slack[:, 0], ends[:, 1] + slack[:, 1]
+    held = ((sample[:, None] >= low) & (sample[:, None] <= high)).any(axis=1)
     for atom in atoms:
         held |= np.abs(sample - atom) <= 1e-8 * (1 + abs(atom))
     found: list[float] = sample[~held].tolist()

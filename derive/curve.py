@@ -6,7 +6,8 @@ the true one), so every factor is tested at points where the limit itself was co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .result import Limit
 
 __all__ = ["algebraic_curve", "eliminate_unknowns", "evaluations"]
+
+Values = Sequence[dict[Symbol, Any]]
+Points = Values | Callable[[], Values]
 
 _POINTS = (
     Rational(7, 10),
@@ -49,7 +53,7 @@ def algebraic_curve(system: System, parameters: Sequence[Symbol], law: Limit) ->
     fraction = field.from_sympy(value)
     generator = field.generator(field.position(target))
     polys.append((generator - fraction).num)
-    points = list(evaluations(law, parameters, target))
+    points = cache(lambda: list(evaluations(law, parameters, target)))
     poly = eliminate_unknowns(field, polys, [field.position(u) for u in unknowns], points)
     expr = field.poly_to_sympy(poly)
     gens = [target, *sorted(expr.free_symbols - {target}, key=str)]
@@ -58,11 +62,12 @@ def algebraic_curve(system: System, parameters: Sequence[Symbol], law: Limit) ->
 
 
 def eliminate_unknowns(
-    field: Field, polys: list[Any], unknowns: Sequence[int], points: Sequence[dict[Symbol, Any]], largest: float = inf
+    field: Field, polys: list[Any], unknowns: Sequence[int], points: Points, largest: float = inf
 ) -> Any:
     """The irreducible polynomial without ``unknowns`` (positions) that vanishes at every point.
 
-    Every point gives a number for every symbol and unknown, on the branch of the limit. A resultant that may have more
+    ``points`` are numbers for every symbol and unknown, on the branch of the limit; as a function it is called only
+    where there is a choice of factors. A resultant that may have more
     than ``largest`` monomials is refused with a ResolventError.
     """
     polys = _distinct(_true_factor(field, p, points) for p in polys)
@@ -112,12 +117,15 @@ def _monomials(polys: Sequence[Any], unknown: int) -> float:
     return worst
 
 
-def _true_factor(field: Field, poly: Any, points: Sequence[dict[Symbol, Any]]) -> Any:
+def _true_factor(field: Field, poly: Any, points: Points) -> Any:
     """The irreducible factor that vanishes at every point."""
     _, factors = poly.factor()
+    if len(factors) == 1:
+        return factors[0][0]
     best, smallest = None, None
+    values = points() if callable(points) else points
     for factor, _ in factors:
-        size = max(_relative(field, factor, point) for point in points)
+        size = max(_relative(field, factor, point) for point in values)
         if smallest is None or size < smallest:
             best, smallest = factor, size
     if best is None or smallest is None or smallest > mpmath.mpf(10) ** -25:

@@ -8,7 +8,7 @@ replaced by a power of that root.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import lcm
 
 from flint import Ordering, fmpz_mpoly, fmpz_mpoly_ctx
@@ -136,6 +136,10 @@ class Field:
 
     def integer(self, value: int) -> Fraction:
         return Fraction(self, self._ctx.constant(value), self._unit)
+
+    def monomial(self, exponents: Sequence[int], coefficient: int) -> Fraction:
+        """A single term of a polynomial."""
+        return Fraction(self, self._ctx.term(exp_vec=tuple(exponents), coeff=coefficient), self._unit)
 
     def reduce(self, num: fmpz_mpoly, den: fmpz_mpoly) -> Fraction:
         """Lowest terms, leading coefficient of the denominator positive."""

@@ -7,6 +7,9 @@ from itertools import combinations
 
 __all__ = ["components", "feedback_set", "topological"]
 
+# a smallest feedback set is found by trying all subsets up to so many nodes
+_MANY = 16
+
 
 def components(nodes: Sequence[int], edges: Mapping[int, Iterable[int]]) -> list[list[int]]:
     """Strongly connected components, every component after the ones its edges point to (Tarjan)."""
@@ -58,6 +61,8 @@ def feedback_set(
     None if it would have more than ``limit`` members.
     """
     ranked = [v for v in prefer if v in nodes] + [v for v in nodes if v not in prefer]
+    if limit is None and len(ranked) > _MANY:
+        return _greedy_feedback_set(ranked, edges)
     for size in range(len(ranked) + 1 if limit is None else limit + 1):
         for chosen in combinations(ranked, size):
             rest = [v for v in nodes if v not in chosen]
@@ -65,3 +70,26 @@ def feedback_set(
             if topological(rest, inside) is not None:
                 return list(chosen)
     return None
+
+
+def _greedy_feedback_set(ranked: Sequence[int], edges: Mapping[int, Iterable[int]]) -> list[int]:
+    """A small set, not always a smallest one: the busiest nodes, without those that turn out not to be needed."""
+    chosen: list[int] = []
+    rest = list(ranked)
+
+    def acyclic(kept: Sequence[int]) -> bool:
+        inside = set(kept)
+        return topological(kept, {v: [w for w in edges.get(v, ()) if w in inside] for v in kept}) is not None
+
+    while not acyclic(rest):
+        inside = set(rest)
+        out = {v: [w for w in edges.get(v, ()) if w in inside] for v in rest}
+        into = {v: sum(v in out[w] for w in rest) for v in rest}
+        busiest = max(rest, key=lambda v: (v in out[v], len(out[v]) * into[v], -rest.index(v)))
+        chosen.append(busiest)
+        rest.remove(busiest)
+    for v in list(chosen):
+        if acyclic([*rest, v]):
+            chosen.remove(v)
+            rest.append(v)
+    return sorted(chosen, key=ranked.index)

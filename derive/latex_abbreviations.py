@@ -12,7 +12,7 @@ from sympy.matrices.expressions import Adjoint, Inverse, Transpose
 from .latex_layout import width
 from .latex_names import Names
 from .latex_printer import TheoremPrinter
-from .symbols import MatrixLetter, RandomMatrix
+from .symbols import FreeMatrix, MatrixLetter, RandomMatrix
 
 __all__ = ["Abbreviations", "adjoint_tree", "deterministic_abbreviations", "inverted_in", "random_abbreviations"]
 
@@ -46,7 +46,7 @@ def random_abbreviations(exprs: Sequence[Basic], names: Names) -> Abbreviations:
     inverses: list[MatrixExpr] = []
     for expr in exprs:
         for base in inverted_in(expr):
-            if base.atoms(RandomMatrix) and base not in inverses:
+            if base.atoms(RandomMatrix, FreeMatrix) and base not in inverses:
                 inverses.append(base)
     for symbol, base in zip(_symbols(names, ("Q", "R", "H"), inverses), inverses, strict=True):
         definitions.append((symbol, Inverse(_rewrite(base, dict(table)))))
@@ -59,7 +59,7 @@ def deterministic_abbreviations(exprs: Iterable[Basic], names: Names, printer: T
     count: dict[MatrixExpr, int] = {}
     for expr in exprs:
         for base in inverted_in(expr):
-            if not base.atoms(RandomMatrix):
+            if not base.atoms(RandomMatrix, FreeMatrix):
                 count[base] = count.get(base, 0) + 1
     size = {base: width(printer.doprint(base)) for base in count}
     chosen = [b for b in count if size[b] > _LONG and size[b] * (count[b] - 1) > _WORTH]
@@ -84,7 +84,7 @@ def _repeated_sums(exprs: Sequence[Basic]) -> list[MatAdd]:
 
     def visit(node: Basic, inverted: bool = False) -> None:
         plain = isinstance(node, MatAdd) and not node.has(Inverse) and not node.atoms(Identity)
-        if plain and not inverted and node.atoms(RandomMatrix):
+        if plain and not inverted and node.atoms(RandomMatrix, FreeMatrix):
             twin = next((other for other in count if other in (node, adjoint_tree(node))), None)
             count[twin if twin is not None else node] = count.get(twin, 0) + 1 if twin is not None else 1
         for arg in node.args:
@@ -99,7 +99,7 @@ def _repeated_sums(exprs: Sequence[Basic]) -> list[MatAdd]:
 
 def _flips(node: Basic) -> int:
     return sum(
-        isinstance(a, RandomMatrix) for t in _preorder(node) if isinstance(t, Transpose | Adjoint) for a in t.args
+        isinstance(a, RandomMatrix | FreeMatrix) for t in _preorder(node) if isinstance(t, Transpose | Adjoint) for a in t.args
     )
 
 

@@ -17,14 +17,14 @@ from .latex_printer import TheoremPrinter, flat_product
 from .nodes import Letter
 from .pipeline import Derivation
 from .ring import Word
-from .symbols import Deterministic, RandomMatrix
+from .symbols import Deterministic, Free, FreeMatrix, RandomMatrix
 
 __all__ = ["branch_latex", "positive_unknowns"]
 
 
 def branch_latex(derivation: Derivation, printer: TheoremPrinter, unknowns: Sequence[Symbol]) -> str:
     """The sentences that say which solution is meant, and where the statement holds."""
-    bases = {b for q in derivation.quantities.values() for b in inverted_in(q) if b.atoms(RandomMatrix)}
+    bases = {b for q in derivation.quantities.values() for b in inverted_in(q) if b.atoms(RandomMatrix, FreeMatrix)}
     shifts = [_shift(b) for b in sorted(bases, key=str)]
     several = len(bases) > 1
     points = sorted({s for s, _ in shifts for s in s.free_symbols if not s.is_real}, key=str)
@@ -35,8 +35,10 @@ def branch_latex(derivation: Derivation, printer: TheoremPrinter, unknowns: Sequ
             return ""
         return _off_axis(printer, points, shifts) if hermitian and points else _bounded(several) + "."
     t = printer.names.fresh("t", "s", "h")
+    free = any(isinstance(m, FreeMatrix) for m in derivation.problem.letters)
+    scaled = "every random matrix" if free else "the variance of every random matrix"
     follow = (
-        f"The equations may have other solutions. Multiply the variance of every random matrix by ${t}$: at ${t}=0$ "
+        f"The equations may have other solutions. Multiply {scaled} by ${t}$: at ${t}=0$ "
         f"there is no "
         f"noise and {_are(printer, unknowns)} explicit; the limit is the value at ${t}=1$ of the solution continued "
         f"from there. "
@@ -148,7 +150,7 @@ def is_nonnegative(expr: MatrixExpr) -> bool:
 
 
 def _is_positive_letter(expr: MatrixExpr) -> bool:
-    return isinstance(expr, Deterministic) and expr.is_positive_matrix
+    return isinstance(expr, Deterministic | Free) and expr.is_positive_matrix
 
 
 def positive_unknowns(derivation: Derivation) -> set[Symbol]:

@@ -31,7 +31,7 @@ from sympy.matrices.expressions import Adjoint, Inverse, Transpose
 from sympy.printing.latex import LatexPrinter
 
 from .latex_names import Names
-from .symbols import MatrixLetter, RandomMatrix, Signal
+from .symbols import FreeMatrix, MatrixLetter, RandomMatrix, Signal
 
 __all__ = ["TheoremPrinter", "flat_product", "paren"]
 
@@ -45,7 +45,7 @@ def paren(body: str, tall: bool | None = None) -> str:
 
 
 def is_random(expr: Basic) -> bool:
-    return bool(expr.atoms(RandomMatrix)) if not isinstance(expr, RandomMatrix) else True
+    return isinstance(expr, RandomMatrix | FreeMatrix) or bool(expr.atoms(RandomMatrix, FreeMatrix))
 
 
 class TheoremPrinter(LatexPrinter):

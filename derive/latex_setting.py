@@ -8,7 +8,8 @@ from typing import Any
 from sympy import Add, Basic, Expr, Mul, Symbol, Trace, fraction
 
 from .latex_printer import TheoremPrinter
-from .symbols import Deterministic, MatrixLetter, RandomMatrix, Signal, Wigner
+from .laws import AtomicLaw, DensityLaw
+from .symbols import Deterministic, Free, FreeMatrix, Haar, MatrixLetter, RandomMatrix, Signal, Wigner
 
 __all__ = ["enumerated", "inline", "setting_latex"]
 
@@ -39,6 +40,7 @@ class _Setting:
         self.law, self.printer, self.used = law, printer, used
         self.letters: Sequence[MatrixLetter] = law.letters
         self.random = [m for m in self.letters if isinstance(m, RandomMatrix)]
+        self.free = [m for m in self.letters if isinstance(m, FreeMatrix)]
         self.deterministic = [m for m in self.letters if isinstance(m, Deterministic)]
         self.signals = [m for m in self.letters if isinstance(m, Signal)]
 
@@ -51,6 +53,7 @@ class _Setting:
     def paragraphs(self) -> Iterator[str]:
         yield self.growth()
         items = [self.random_item(m) for m in self.random]
+        items += [self.free_item(m) for m in self.free]
         items += [self.deterministic_item(m) for m in self.deterministic]
         items += [self.signal_item(m) for m in self.signals]
         body = "\n".join(rf"\item {item};" for item in items[:-1]) + "\n" * (len(items) > 1) + rf"\item {items[-1]}."
@@ -91,6 +94,37 @@ class _Setting:
             rf"$\mathbb{{E}}\,\lvert {name}_{{ij}}\rvert^2={variance}$ and $\mathbb{{E}}\,{name}_{{ij}}^2=0$"
         )
 
+    def free_item(self, letter: FreeMatrix) -> str:
+        real, n = letter.is_real_matrix, self.tex(letter.shape[0])
+        if isinstance(letter, Haar):
+            group = rf"orthogonal group $O({n})$" if real else rf"unitary group $U({n})$"
+            return f"{self.space(letter, real)} is Haar distributed on the {group}"
+        assert isinstance(letter, Free)
+        kind = ("real symmetric" if real else "complex Hermitian") + (
+            " and positive semidefinite" if letter.is_positive_matrix else ""
+        )
+        group = "orthogonal" if real else "unitary"
+        return (
+            f"{self.space(letter, real)} is {kind} with {self.spectrum(letter)}; its eigenvectors form a Haar-distributed "
+            f"{group} matrix"
+        )
+
+    def spectrum(self, letter: Free) -> str:
+        """The law of a free matrix in words."""
+        law = letter.law
+        if isinstance(law, AtomicLaw):
+            atoms = [
+                f"{inline(self.printer, x)}$ (mass ${inline(self.printer, w)}$)"
+                for x, w in zip(law.points, law.weights, strict=True)
+            ]
+            plural = len(atoms) > 1
+            listed = enumerated([f"${atom}" for atom in atoms])
+            return f"the limiting spectral law with {'atoms' if plural else 'the atom'} {listed}"
+        if isinstance(law, DensityLaw):
+            density = self.tex(law.expr)
+            return rf"the limiting spectral density ${density}$ on $[{inline(self.printer, law.lower)}, {inline(self.printer, law.upper)}]$"
+        return "a limiting spectral law"
+
     def deterministic_item(self, letter: Deterministic) -> str:
         real = letter.is_real_matrix
         kind = []
@@ -113,9 +147,16 @@ class _Setting:
         return rf"{head} with $\lVert {name}\rVert^2={inline(self.printer, norm2)}$"
 
     def independence(self) -> Iterator[str]:
-        names = [self.math(m) for m in self.random]
+        names = [self.math(m) for m in (*self.random, *self.free)]
         if len(names) > 1:
             yield f"The matrices {enumerated(names)} are independent."
+        if self.free:
+            free = enumerated([self.math(m) for m in self.free])
+            others = "the others" if len(self.letters) > len(self.free) or len(self.free) > 1 else "deterministic ones"
+            yield f"Hence {free} {'are' if len(self.free) > 1 else 'is'} asymptotically free from {others}."
+        if not self.random:
+            return
+        names = names[: len(self.random)]
         plural = "these variances" if len(names) > 1 else "this variance"
         yield (
             f"The Gaussian law is not essential: independent centred entries of {plural} suffice if their fourth "

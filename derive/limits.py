@@ -71,8 +71,9 @@ def limit(
     """
     single = not isinstance(expr, Mapping)
     quantities = {"value": expr} if single else dict(expr)
-    if any(isinstance(e, BestRankOne) or (isinstance(e, Basic) and e.atoms(TensorFunctional)) for e in quantities.values()):
-        from .tensors.tensor_limit import tensor_limit
+    asked = quantities.values()
+    if any(isinstance(e, BestRankOne) or (isinstance(e, Basic) and e.atoms(TensorFunctional)) for e in asked):
+        from .tensors.asking import tensor_limit
 
         return tensor_limit(quantities, single, regime, inner)
     if any(isinstance(e, Basic) and e.atoms(SpectralFunctional) for e in quantities.values()):

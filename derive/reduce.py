@@ -95,6 +95,7 @@ def reduce_system(
     replacement |= {v: field.generator(r) for v, r in merged.items() if r != v}
     system = {v: field.subs(e, replacement) for v, e in system.items() if merged.get(v) == v}
     values = {name: field.subs(v, replacement) for name, v in values.items()}
+    plain = values
     values = {name: recognise(ring, v, system) for name, v in values.items()}
     shifts = {s.position: field.subs(s.value, replacement) for s in ring.shifts.values()}
     system |= shifts
@@ -104,6 +105,7 @@ def reduce_system(
     kept: dict[int, Fraction] = {}
     definitions: list[tuple[int, Fraction]] = []
     equations: list[Equation] = []
+    merged_shifts: dict[int, int] = {}
     used = needed(system, dependence, values)
     edges = {v: sorted(dependence.of(system[v])) for v in system}
     for component in components(sorted(used), edges):
@@ -120,6 +122,7 @@ def reduce_system(
             new = list(core.definitions)
             is_core = bool(core.equations)
             if core.same:
+                merged_shifts |= core.same
                 system = {v: ring.renamed(e, core.same) for v, e in system.items() if v not in core.same}
                 values = {name: ring.renamed(v, core.same) for name, v in values.items()}
         for v, value in new:
@@ -131,8 +134,19 @@ def reduce_system(
             target[v] = value
     spellings = [kept, *other_spellings(field, [e.residual for e in equations], kept)] if kept else []
     values = {name: shortest(field, v, solved, spellings) for name, v in values.items()}
+    same = {old: new for old, new in merged_shifts.items()}
+    for name, v in plain.items():
+        # the trace of a resolvent as it stands, where the equations say the same in more words
+        written = field.subs(ring.renamed(v, same), solved)
+        if written and _is_trace(ring, written) and not _is_trace(ring, values[name]):
+            values[name] = written
     start = {v: system[v] for v in (*shifts, *(s.position for s in ring.entries.values())) if v in system}
     return Reduced(tuple(equations), tuple(definitions), values, start, merged, frozenset(zeros))
+
+
+def _is_trace(ring: Ring, value: Fraction) -> bool:
+    """One normalised trace and nothing else."""
+    return value.den.is_one() and any(value == ring.field.generator(g) for g in value.generators() & ring.traces.keys())
 
 
 def _zeros(ring: Ring, system: Mapping[int, Fraction]) -> set[int]:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sympy import Basic, Eq, Expr, Identity, MatAdd, MatMul, MatrixExpr, MatrixSymbol, S, Symbol, Trace, ZeroMatrix
 
+from .free import FreeElement
 from .pencil import Coefficient
 from .pipeline import Derivation, field_symbols
 from .regime import Space
 from .ring import Poly, Ring, letter_to_sympy
+from .steps_free import Step, free_step
 
 __all__ = ["Step", "derivation_steps"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One stage: a title, a sentence that says what was done and why it is allowed, and its equations."""
-
-    title: str
-    sentence: str
-    equations: tuple[Basic, ...]
-
-    def __str__(self) -> str:
-        lines = [self.title, "  " + self.sentence]
-        return "\n".join([*lines, *(f"    {e.lhs} = {e.rhs}" for e in self.equations)])
 
 
 def derivation_steps(derivation: Derivation) -> tuple[Step, ...]:
@@ -49,6 +37,7 @@ class _Teller:
 
         self.unknown, self.input, self.output = free("w", "v", "q"), free("x", "s", "e"), free("y", "o", "r")
         self.noise, self.inverse = free("eta", "Xi", "Upsilon"), free("G", "H", "R")
+        self.subordination, self.trace = free("omega", "varpi", "Omega"), free("gamma", "theta", "Gamma")
         self.operator, self.finite = free("K", "L", "N"), free("M", "D", "E")
 
     def _rename(self, expr: Basic) -> Basic:
@@ -101,6 +90,7 @@ class _Teller:
         yield self._pencil()
         yield from self._pairing()
         yield self._dyson()
+        yield from self._free()
         yield from self._merged()
         yield from self._elimination()
         yield from self._scalars()
@@ -168,14 +158,29 @@ class _Teller:
             if tau.weight:
                 weighted = self._times(self.ring.word_to_sympy(tau.weight, tau.weight[0].rows), block)
             equations.append(Eq(tau.symbol, Trace(weighted) / self.blocks[tau.col].space.label, evaluate=False))
+        free = ", plus the contributions of the free matrices" if paired.free else ""
         unknowns = "; its unknowns are the normalised traces below." if paired.taus else "."
         return Step(
             "Dyson equation",
             f"The inverse of the pencil has the deterministic equivalent `{self.inverse}`, the inverse of "
             f"`{self.operator}`: the "
-            f"deterministic part of the pencil minus the paired noise{unknowns}",
+            f"deterministic part of the pencil minus the paired noise{free}{unknowns}",
             tuple(equations),
         )
+
+    def _free(self) -> Iterator[Step]:
+        """One step per free matrix: the traces over its places, and the subordination that closes them."""
+        for element in self.d.paired.free:
+            yield free_step(element, self._place, (self.subordination, self.trace))
+
+    def _place(self, element: FreeElement, r: int, s: int) -> Expr:
+        """``tr b_r G a_s / n``."""
+        grows = [not block.space.finite for block in self.blocks]
+        dim = element.letter.rows.label
+        total: Expr = S.Zero
+        for k, i, b, a in element.probes(r, s, grows):
+            total = total + Trace(self._times(b, self._matrix(self.inverse, k, i), a)) / dim
+        return total
 
     def _merged(self) -> Iterator[Step]:
         field, equations = self.ring.field, []
@@ -244,7 +249,7 @@ class _Teller:
     def _scalars(self) -> Iterator[Step]:
         field = self.ring.field
         equations = [
-            Eq(field.meaning(v), self._rename(field.to_sympy(rhs)), evaluate=False)
+            Eq(self._rename(field.meaning(v)), self._rename(field.to_sympy(rhs)), evaluate=False)
             for v, rhs in self.d.unreduced.items()
         ]
         if equations:
@@ -285,7 +290,7 @@ class _Teller:
             )
 
     def _shifts(self) -> set[Symbol]:
-        return {s.symbol for s in self.ring.shifts.values()}
+        return {s.symbol for s in (*self.ring.shifts.values(), *self.ring.entries.values())}
 
     def _all(self, expr: Expr) -> Expr:
         return expr.xreplace(dict(self.names))

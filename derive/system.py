@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sympy import Eq, Expr, Symbol, srepr
+from sympy import Add, Eq, Expr, Symbol, srepr
 
 from .field import Fraction
 from .reduce import Reduced
@@ -152,12 +152,21 @@ def to_system(
     return System(
         tuple(renamed[numbers.meaning(v)] for v in core),
         tuple(show(numbers.to_sympy(residuals[v])) for v in core),
-        tuple(None if f is None else show(numbers.to_sympy(f)) for f in (right[v] for v in core)),
+        tuple(None if f is None else show(_spread(ring, f)) for f in (right[v] for v in core)),
         tuple((renamed[s], show(numbers.to_sympy(e))) for s, e in listed),
         {key: show(value) for key, value in values.items()},
         origin,
         renamed,
     )
+
+
+def _spread(ring: Ring, value: Fraction) -> Expr:
+    """``1/T - kappa`` rather than ``(1 - kappa T)/T`` where T is a trace."""
+    field = ring.field
+    if len(value.den) != 1 or not any(g in ring.traces for g, d in enumerate(value.den.degrees()) if d):
+        return field.to_sympy(value)
+    singles = [field.monomial(exponents, int(c)) for exponents, c in value.num.to_dict().items()]
+    return Add(*(field.to_sympy(field.reduce(single.num, value.den)) for single in singles))
 
 
 def _terms(value: Fraction) -> int:

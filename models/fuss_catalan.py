@@ -26,6 +26,6 @@ theorem = Theorem(
     parameters=(Parameter(lam, Rational(1, 10), Interval.open(0, oo), "ridge"),),
     reference="K. A. Penson and K. Zyczkowski, Product of Ginibre matrices: Fuss-Catalan and Raney distributions, "
     "Phys. Rev. E 83 (2011)",
-    trials=800,  # high moments fluctuate more than traces of resolvents
+    trials=1500,  # high moments fluctuate more than traces of resolvents
     axis=(lam, Rational(1, 100), 2),
 )

@@ -16,7 +16,7 @@ from sympy import Expr, MatrixExpr, Symbol, erf, lambdify, sympify
 
 from derive.errors import CertificationError, LawError, NotRationalError, ParameterError
 from derive.numbers import exact
-from derive.symbols import Deterministic, MatrixLetter, Signal
+from derive.symbols import Deterministic, Free, MatrixLetter, Signal
 
 from .catalogue import closest
 from .parameter import Parameter
@@ -229,7 +229,7 @@ class Theorem:
 
     def matrices(self, key: Any) -> tuple[MatrixLetter, ...]:
         """Return the matrices a key names (``"Sigma"``, ``"A,B"``, a matrix or a tuple), or raise with the nearest."""
-        known = {m.name: m for m in self.letters if isinstance(m, (Deterministic, Signal))}
+        known = {m.name: m for m in self.letters if isinstance(m, (Deterministic, Free, Signal))}
         parts = [part.strip() for part in key.split(",")] if isinstance(key, str) else [m.name for m in _as_tuple(key)]
         for part in parts:
             if part not in known:

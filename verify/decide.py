@@ -105,6 +105,7 @@ def compare(
     resolution: float = 0.02,
     exponent: float = 1.0,
     comparisons: int = 1,
+    floor: float | None = None,
 ) -> Comparison:
     """Compare simulated means with a limit.
 
@@ -124,6 +125,9 @@ def compare(
         ``k`` of the leading bias ``N^-k``; 1 for linear statistics.
     comparisons : int
         How many are made together; Sidak's correction.
+    floor : float, optional
+        What the quantity is never below, at any size. A limit that is this floor needs no extrapolation: it is
+        consistent once the mean at the largest size is within the resolution of it.
 
     Examples
     --------
@@ -150,7 +154,8 @@ def compare(
     made = Comparison(
         quantity, limit, scale, tuple(samples), chosen, z, critical, margin, resolution, Verdict.INCONCLUSIVE, ""
     )
-    verdict, reason = _judge(made, plausible, single, chosen is declared)
+    above = None if floor is None or limit != floor else _above(max(samples, key=lambda s: s.size), floor, level) / scale
+    verdict, reason = _judge(made, plausible, single, chosen is declared, above)
     return replace(made, verdict=verdict, reason=reason)
 
 
@@ -161,15 +166,24 @@ def _side(fit: Fit, made: Comparison, single: float) -> int:
     return int(distance > threshold) - int(distance < -threshold)
 
 
-def _judge(made: Comparison, plausible: list[Fit], single: float, declared: bool) -> tuple[Verdict, str]:
+def _above(sample: Sample, floor: float, level: float) -> float:
+    """How far above its floor the mean at one size is at most."""
+    return sample.mean - floor + float(stats.t.isf(level, sample.trials - 1)) * sample.error
+
+
+def _judge(
+    made: Comparison, plausible: list[Fit], single: float, declared: bool, above: float | None
+) -> tuple[Verdict, str]:
     if not isfinite(made.limit):
         return Verdict.REFUTED, "the limit is not a finite number, the simulated means are"
     resolution, off = made.told(made.resolution), made.told(abs(made.discrepancy))
-    if not plausible:
-        return Verdict.INCONCLUSIVE, "no power of 1/N follows the means: take more or larger sizes, or another exponent"
     sides = {_side(fit, made, single) for fit in plausible}
     if len(sides) == 1 and sides != {0}:
         return Verdict.REFUTED, f"off by {off}, |z| = {abs(made.z):.1f} > {made.critical:.1f}"
+    if above is not None and above <= made.resolution:
+        return Verdict.CONSISTENT, f"at the largest size no more than {made.told(above)}"
+    if not plausible:
+        return Verdict.INCONCLUSIVE, "no power of 1/N follows the means: take more or larger sizes, or another exponent"
     if abs(made.z) <= made.critical:
         if made.excluded <= made.resolution:
             return Verdict.CONSISTENT, f"an error of {made.told(made.excluded)} is excluded"

@@ -18,6 +18,7 @@ from sympy.core.symbol import Str
 from sympy.matrices.expressions import MatAdd
 
 from derive.activations import GaussianImage
+from derive.law_argument import LawArgument
 from derive.laws import ArrayLaw, AtomicLaw, DensityLaw
 
 __all__ = ["fingerprint", "spell"]
@@ -33,6 +34,8 @@ def spell(obj: Any) -> Any:
         return ["name", obj.name]
     if isinstance(obj, Number):
         return ["number", str(obj)]
+    if isinstance(obj, LawArgument):
+        return ["law", spell(obj.law)]
     if isinstance(obj, Basic):
         parts = [spell(a) for a in obj.args]
         if isinstance(obj, Add | Mul | MatAdd):

@@ -16,7 +16,7 @@ from sympy import Expr, Rational, Symbol, sympify
 from derive.errors import LawError, ParameterError
 from derive.laws import AtomicLaw, as_law
 from derive.numbers import exact
-from derive.symbols import Deterministic, MatrixLetter, Signal
+from derive.symbols import Deterministic, Free, MatrixLetter, Signal
 
 __all__ = ["Point", "read_point"]
 
@@ -70,9 +70,12 @@ def read_point(params: Mapping[Any, Any], letters: Sequence[MatrixLetter], symbo
             laws[_ordered(key, value)] = as_law(value, ", ".join(k.name for k in key))
         else:
             raise ParameterError(f"a parameter is a symbol, a matrix or a tuple of matrices, got the key {key!r}")
-    point = Point(numbers, laws)
+    declared: dict[tuple[MatrixLetter, ...], Any] = {
+        (m,): m.law for m in letters if isinstance(m, Free) and m.law is not None
+    }
+    point = Point(numbers, declared | laws)
     for letter in letters:
-        if isinstance(letter, Deterministic) and point.law_of(letter) is None:
+        if isinstance(letter, Deterministic | Free) and point.law_of(letter) is None:
             example = f"{{{letter.name}: atomic([1, 4], [0.5, 0.5])}}"
             raise LawError(f"{letter.name} has no law; give one, for example {example}")
         if isinstance(letter, Signal) and isinstance(point.laws.get((letter,)), AtomicLaw):

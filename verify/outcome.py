@@ -113,6 +113,7 @@ class Check:
                 resolution=self.settings.resolution,
                 exponent=self.settings.exponents.get(name, 1.0),
                 comparisons=len(parts),
+                floor=0.0 if isinstance(self.spec.quantities.get(name), Alignment) else None,
             )
             for name, label, samples, limit, scale in parts
         )

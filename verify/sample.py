@@ -17,13 +17,14 @@ import numpy as np
 from sympy import Expr, Symbol
 
 from derive.errors import ParameterError
-from derive.symbols import Deterministic, MatrixLetter, RandomMatrix, Signal, Wigner
+from derive.symbols import Deterministic, Free, FreeMatrix, Haar, MatrixLetter, RandomMatrix, Signal, Wigner
 
 from .backend import Backend
 from .costs import Structure
 from .entries import EntryLaw
 from .inputs import Point
 from .networks import Dependent
+from .rotations import eigenvalues_of, haar_matrix, rotated
 from .signals import SignalFamily, signal_families
 from .spectra import realise, structure_of
 from .structured import Diagonal, Full, Kron, Matrix
@@ -104,7 +105,7 @@ class Sampler:
         total = 0
         for letter in self.letters:
             rows, cols = self.shape(letter)
-            if isinstance(letter, RandomMatrix):
+            if isinstance(letter, RandomMatrix | FreeMatrix):
                 total += rows * cols * (1 if letter.is_real_matrix else 2)
         return total
 
@@ -129,6 +130,15 @@ class Sampler:
         return {m: realise(m, self.point, *self.shape(m)) for m in fixed}
 
     @cached_property
+    def _eigenvalues(self) -> dict[Free, np.ndarray]:
+        return {m: eigenvalues_of(m, self.point, self.shape(m)[0]) for m in self.letters if isinstance(m, Free)}
+
+    def _rotation(self, letter: FreeMatrix, rng: Any, xp: Any) -> Any:
+        if isinstance(letter, Haar):
+            return haar_matrix(self.shape(letter)[0], letter.is_real_matrix, rng, xp)
+        return rotated(self._eigenvalues[letter], letter.is_real_matrix, rng, xp)
+
+    @cached_property
     def _families(self) -> tuple[SignalFamily, ...]:
         signals = [m for m in self.letters if isinstance(m, Signal)]
         return signal_families(signals, self.inner, self.point, self.dims, self.base)
@@ -151,6 +161,10 @@ class Sampler:
             rngs = (backend.generator(seeds(seed, size, t, letter.name)) for t in trials)
             arrays = [random_matrix(letter, shape, variance, self.entries, rng, xp) for rng in rngs]
             drawn[letter] = Full(xp.stack(arrays))
+        for free in self.letters:
+            if isinstance(free, FreeMatrix):
+                rngs = (backend.generator(seeds(seed, size, t, free.name)) for t in trials)
+                drawn[free] = Full(xp.stack([self._rotation(free, rng, xp) for rng in rngs]))
         for index, family in enumerate(self._families):
             # a few vectors: drawn on the host, the same for every device
             rngs = (np.random.Generator(np.random.PCG64(seeds(seed, size, t, f"signals {index}"))) for t in trials)

@@ -16,7 +16,7 @@ from sympy import lambdify
 from derive.activations import GaussianImage
 from derive.errors import DimensionError, LawError
 from derive.laws import ArrayLaw, AtomicLaw, DensityLaw
-from derive.symbols import Deterministic, MatrixLetter
+from derive.symbols import Deterministic, Free, MatrixLetter
 
 from .costs import DIAGONAL, FULL, Structure
 from .inputs import Point
@@ -80,7 +80,7 @@ def structure_of(letter: MatrixLetter, point: Point) -> Structure:
     return DIAGONAL if letter.shape[0] == letter.shape[1] else FULL
 
 
-def realise(letter: Deterministic, point: Point, rows: int, cols: int) -> np.ndarray:
+def realise(letter: Deterministic | Free, point: Point, rows: int, cols: int) -> np.ndarray:
     """The numbers of a deterministic matrix: its diagonal, its small array or, rectangular, the matrix itself."""
     found = point.law_of(letter)
     if found is None:
@@ -105,7 +105,7 @@ def realise(letter: Deterministic, point: Point, rows: int, cols: int) -> np.nda
     return array
 
 
-def _small_array(letter: Deterministic, law: ArrayLaw, rows: int, cols: int) -> np.ndarray:
+def _small_array(letter: Deterministic | Free, law: ArrayLaw, rows: int, cols: int) -> np.ndarray:
     small = np.array(law.doubles)
     k, l = small.shape
     if rows * l != cols * k:

@@ -215,16 +215,22 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
             trial, error = _newton(equation, tau, y, 8)
             K = equation.K(trial, y)
             turned = _rotated(equation, K)
+            sizes = trial
             if equation.elements:
-                turned |= equation.subordinations(equation.inverse(K, True), trial)
+                # their unknowns may grow where the traces do not
+                G = equation.inverse(K, True)
+                turned |= equation.subordinations(G, trial)
+                sizes = equation.moments(G)
             low, _, _ = hermitian_range(equation.algebra, turned, equation.extent, count)
             good = (error < 1e-8) & (low > 0)
             tau = _blend(xp, good, trial, tau)
             if bool(xp.all(good)):
                 break
         if y < _LOW:
-            steepness = xp.where(good, low / y**0.5, steepness)
-            mass = xp.where(good, y * sum((abs(t) for t in tau), start=mass * 0), mass)
+            traces = sum((abs(t) for t in sizes), start=mass * 0)
+            # where an unknown of a free element is infinite K is, and the traces vanish: no bulk
+            steepness = xp.where(good, xp.minimum(low, traces) / y**0.5 if equation.elements else low / y**0.5, steepness)
+            mass = xp.where(good, y * traces, mass)
         ground, error = _newton(equation, tau, None, 12)
         accepted, positive = _accepted(equation, ground, count)
         new = (error < 1e-10) & accepted & (status == int(Status.NOT_CONVERGED))

@@ -232,11 +232,15 @@ class MatrixEquation:
 
     def traces(self, G: Mapping[tuple[int, int], Any], tau: Sequence[Any] = ()) -> list[Any]:
         """The unknowns that belong to G; those of free elements depend on ``tau`` too."""
-        moments = [self._moment(G, moment) for moment in self._moments]
+        moments = self.moments(G)
         out = moments[: len(self.component.unknowns)]
         for element in self.elements:
             out += element.listed(element.rule.image(*element.squares(moments, tau)))
         return out
+
+    def moments(self, G: Mapping[tuple[int, int], Any]) -> list[Any]:
+        """The traces of G that the unknowns are made of."""
+        return [self._moment(G, moment) for moment in self._moments]
 
     def _moment(self, G: Mapping[tuple[int, int], Any], moment: Moment) -> Any:
         total = self.algebra.kind.number(0)
@@ -289,7 +293,7 @@ class MatrixEquation:
     ) -> list[list[Any]]:
         """Columns of moved moments and moved unknowns to columns of moved images."""
         out = slopes[: len(self.component.unknowns)]
-        moments = [self._moment(G, moment) for moment in self._moments] if self.elements else []
+        moments = self.moments(G) if self.elements else []
         for element in self.elements:
             tangent = element.rule.tangent(*element.squares(moments, tau))
             columns = []
@@ -301,7 +305,7 @@ class MatrixEquation:
     # -- free elements in the half plane ------------------------------------------------------------------------------
     def subordinations(self, G: Mapping[tuple[int, int], Any], tau: Sequence[Any]) -> dict[tuple[int, int], Any]:
         """``(V kappa)^-1`` of every free element, as blocks that follow those of the pencil."""
-        moments = [self._moment(G, moment) for moment in self._moments] if self.elements else []
+        moments = self.moments(G) if self.elements else []
         return self._framed([element.rule.nu(*element.squares(moments, tau)) for element in self.elements])
 
     def subordinations_lifted(
@@ -310,7 +314,7 @@ class MatrixEquation:
         """Their derivative by y when the unknowns move by ``lift``."""
         if not self.elements:
             return {}
-        moments = [self._moment(G, moment) for moment in self._moments]
+        moments = self.moments(G)
         moved = []
         for moment in self._moments:
             total = self._lifted(G, moment)

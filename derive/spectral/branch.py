@@ -26,7 +26,8 @@ __all__ = ["Branch"]
 _BITS = 106
 _ARC = np.pi / 16
 _LANDINGS = 8  # heights from which the last step to the axis is tried
-_LOWEST = 1e-3  # a step goes from height y to y/2 at first, and is shortened at most to this fraction of y
+_LOWEST = 1e-3  # a step down is shortened at most to this fraction of the height
+_STRIDE = 1 / 16  # and goes at most from height y to this multiple of it
 
 
 class Branch:
@@ -51,24 +52,21 @@ class Branch:
         distance = distance[distance > 4e-16 * np.abs(self.critical)]
         return float(np.min(distance)) if distance.size else self.scale
 
-    def at(self, x: Rational, height: Any = 0, bits: int = _BITS) -> acb:
-        """The value at ``x + i height``, ``bits`` bits of it; height 0 is the boundary value from above."""
+    def at(self, x: Rational, bits: int = _BITS) -> acb:
+        """The boundary value at ``x`` from above, at least ``bits`` bits of it."""
         for more, low in ((1, 3), (4, 16)):
             try:
-                return self._at(x, height, more * bits, low)
+                return self._at(x, more * bits, low)
             except BranchError:  # many branches side by side, as at an atom of several masks, take more care
                 continue
-        return self._at(x, height, 16 * bits, 40)
+        return self._at(x, 16 * bits, 40)
 
-    def _at(self, x: Rational, height: Any, bits: int, low: int) -> acb:
+    def _at(self, x: Rational, bits: int, low: int) -> acb:
         with ctx.workprec(bits):
             real = arb(fmpq(int(x.p), int(x.q)))
             y, m = self._above(real)
             # the branch is analytic in the disc of radius y about x + iy: between these heights nothing can happen
-            last = arb(self.clearance(float(x))) * arb(2) ** -low if height == 0 else arb(height)
-            y, m = self._down(real, y, m, last)
-            if height != 0:
-                return m
+            y, m = self._down(real, y, m, arb(self.clearance(float(x))) * arb(2) ** -low)
             for _ in range(_LANDINGS):
                 found = self._landed(x, m - acb(0, y) * self.curve.slope(acb(real, y), m))
                 if found is not None:
@@ -76,6 +74,17 @@ class Branch:
                 # next to an atom the branch is steep and other roots are near: the last step must be shorter
                 y, m = self._down(real, y, m, y / 8)
             raise BranchError(f"the branch could not be followed to the real point {float(x):.6g}")
+
+    def above(self, x: Rational, heights: Sequence[arb], bits: int) -> list[acb]:
+        """The values at descending heights above ``x``."""
+        with ctx.workprec(bits):
+            real = arb(fmpq(int(x.p), int(x.q)))
+            y, m = self._above(real)
+            out = []
+            for height in heights:
+                y, m = self._down(real, y, m, height)
+                out.append(m)
+            return out
 
     @cached_property
     def _anchor(self) -> tuple[complex, complex]:
@@ -112,12 +121,12 @@ class Branch:
         """Follow the branch from height ``y`` to ``target``."""
         pole = self._nearest_real(float(x.mid()))
         pole = x if pole is None else pole
+        ratio = 0.5
         while y > target:
             z = acb(x, y)
             rate = self.curve.slope(z, m) * (z - pole) / m
-            part = 0.5
             while True:
-                lower = (y * (1 - part)).mid()
+                lower = (y * ratio).mid()
                 if not lower > target:
                     lower = target
                 # near an atom m ~ 1/(pole - z), and other branches may be as large: extrapolate in logarithms
@@ -126,10 +135,10 @@ class Branch:
                 found = self.curve.near(new, guess)
                 if found is not None and not found.imag < 0:
                     break
-                part /= 2
-                if part < _LOWEST:
+                ratio = ratio**0.5
+                if ratio > 1 - _LOWEST:
                     raise BranchError(f"the branch meets another one above {float(x.mid()):.6g}")
-            y, m = lower, found
+            y, m, ratio = lower, found, max(ratio**2, _STRIDE)
         return y, m
 
     def _nearest_real(self, x: float) -> arb | None:
@@ -196,7 +205,8 @@ class Branch:
 
     def densities(self, x: np.ndarray, guess: np.ndarray, atoms: Sequence[tuple[arb, arb]] = ()) -> np.ndarray:
         """The density at points inside the bulk, each from a value near by (without the poles of the atoms)."""
-        return np.array([self._regular(float(p), complex(g), atoms).imag for p, g in zip(x, guess, strict=True)]) / np.pi
+        values = [self._regular(float(place), complex(g), atoms) for place, g in zip(x, guess, strict=True)]
+        return np.array(values).imag / np.pi
 
     def density(self, x: Any, digits: int) -> Any:
         """The density at one point inside the bulk, an mpmath number."""

@@ -82,7 +82,8 @@ def _of_a_batch(law: Spectrum, places: np.ndarray, params: Any, device: str) -> 
     given = {**binding.scalars, **binding.laws}
     found = law.stieltjes.evaluate({**given, law.z: places + 0j}, device=device, full_output=True)
     value = found.value.get() if hasattr(found.value, "get") else found.value
-    values = np.array(np.imag(value) / np.pi, dtype=float)
+    value = np.asarray(value, dtype=complex)
+    values = np.where(np.isfinite(value), value.imag / np.pi, np.nan)
     # rounding of the complex arithmetic outside the bulk
     values = np.where(np.abs(values) < 1e-13 * (1 + np.abs(np.real(value))), 0.0, values)
     if np.any(values < -1e-9 * (1 + np.abs(np.real(value)))):

@@ -128,7 +128,7 @@ def _dips(scan: _Scan) -> None:
         inner = np.flatnonzero(inside[1:-1] & inside[:-2] & inside[2:]) + 1
         dips = inner[(height[inner] <= height[inner - 1]) & (height[inner] <= height[inner + 1])]
         # a dip that is flat on its own scale hides nothing
-        deep = [k for k in dips if height[k] < 0.9 * min(height[k - 1], height[k + 1])]
+        deep = [k for k in dips if height[k] < 0.999 * max(height[k - 1], height[k + 1])]
         if not deep:
             return
         scan.add(np.concatenate([np.linspace(scan.x[k - 1], scan.x[k + 1], 67)[1:-1] for k in deep]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -66,7 +67,9 @@ class PointSpectrum:
     def support(self) -> Support:
         """Edges and atoms."""
         if self.curve is not None:
-            return algebraic_support(self.curve, self.transform)
+            # a branch that is lost among many others leaves the scan, whose result is checked by its mass
+            with suppress(BranchError):
+                return algebraic_support(self.curve, self.transform)
         return numeric_support(
             self.transform, lambda edge, inside, n: branch_point(self.law, self.z, self.params, edge, inside, n)
         )

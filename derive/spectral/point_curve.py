@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from flint import Ordering, acb, acb_poly, arb, ctx, fmpz_mpoly_ctx, fmpz_poly
@@ -182,8 +182,8 @@ def _eliminated(
     polys.append((field.generator(field.position(target)) - right).num)
     polys += kind.relations.values()
     unknowns = [field.position(u) for u in system.unknowns] + list(kind.relations)
-    points = list(evaluations(law, law.parameters, target, {**given, **scalars}))
     try:
+        points = cache(lambda: list(evaluations(law, law.parameters, target, {**given, **scalars})))
         poly = eliminate_unknowns(field, polys, unknowns, points, _LARGEST)
     except ResolventError:
         return None

@@ -60,7 +60,6 @@ def algebraic_support(curve: PointCurve, transform: Callable[[np.ndarray], np.nd
     positive = [bool(v.imag != 0) for v in values]
     masses = [_mass(branch, root) for root in points]
     atoms = {_location(root): mass for root, mass in zip(points, masses, strict=True) if mass is not None}
-    turns = [_turns(branch, None, -1), *(_turns(branch, root) for root in points), _turns(branch, None, 1)]
     intervals: list[Interval] = []
     current: list[int] = []
     # interval k lies between bounds k and k + 1; a singular point or an atom between two of them stays as a break
@@ -68,8 +67,8 @@ def algebraic_support(curve: PointCurve, transform: Callable[[np.ndarray], np.nd
         if inside:
             current = [*(current or [k]), k + 1]
         elif current:
-            inner = [i for i in current[1:-1] if turns[i] > 1 or masses[i - 1] is not None]
-            kept = [current[0], *inner, current[-1]]
+            turns = {i: _turns(branch, bounds[i], inside=i in current[1:-1]) for i in current}
+            kept = [i for i in current if i in (current[0], current[-1]) or turns[i] > 1 or masses[i - 1] is not None]
             intervals.append(Interval(tuple(bounds[i] for i in kept), tuple(turns[i] for i in kept)))
             current = []
     return Support(tuple(intervals), atoms, branch, tuple(zip(tests, positive, strict=True)))
@@ -84,13 +83,18 @@ def _decimal(root: RealRoot) -> Expr:
         return Float(mpmath.nstr(root.digits(30), 30), 30)
 
 
-def _turns(branch: Branch, root: RealRoot | None, side: int = 1) -> int:
-    """The ramification index at a critical point; with None at infinity, reached on one side."""
+def _turns(branch: Branch, root: RealRoot | None, inside: bool) -> int:
+    """The ramification index at a critical point ``inside`` or at an end of an interval; None is infinity."""
+    curve = branch.curve
+    if root is not None and not inside and curve.coefficients[-1] % root.poly:
+        once = curve.discriminant // root.poly
+        # at a simple zero of the discriminant two branches meet like square roots, and ours is one: it turns real there
+        if once % root.poly:
+            return 2
     x = 0.0 if root is None else float(root)
     radius = 2 * branch.scale if root is None else 0.5 * branch.clearance(x)
-    m = branch.at(as_exact(x + side * radius))
-    start = complex(float(m.real.mid()), float(m.imag.mid()))
-    return branch.ramification(x, side * radius, start)
+    m = branch.at(as_exact(x + radius))
+    return branch.ramification(x, radius, complex(float(m.real.mid()), float(m.imag.mid())))
 
 
 def _mass(branch: Branch, root: RealRoot) -> Expr | None:
@@ -107,7 +111,7 @@ def _mass(branch: Branch, root: RealRoot) -> Expr | None:
     with ctx.workprec(bits):
         x = exact if exact is not None else rational(root.ball(2 * bits))
         heights = [arb(branch.clearance(float(root))) * arb(2) ** -(_ATOM_BITS + extra) for extra in (0, 8)]
-        values = [float((height * branch.at(x, height, bits).imag).mid()) for height in heights]
+        values = [float((y * m.imag).mid()) for y, m in zip(heights, branch.above(x, heights, bits), strict=True)]
     # y Im m tends to the mass, or to 0 as a power of y where there is none
     if values[1] < 1e-12 or values[1] < 0.8 * values[0]:
         return None

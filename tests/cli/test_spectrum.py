@@ -102,11 +102,11 @@ def test_sweep_over_the_transition_with_simulated_points(run):
 
 
 def test_eigenvalues_off_the_bulk():
-    ends = np.array([[0.0, 1.0], [2.0, 4.0]])
+    ends, slack = np.array([[0.0, 1.0], [2.0, 4.0]]), np.array([[0.1, 0.02], [0.03, 0.03]])
     sample = np.concatenate([[-1.0], np.linspace(0, 1, 500), [1.5, 1.98], np.linspace(2, 4, 497), [4.02, 5.0]])
-    assert _stray(sample, ends, []) == [-1.0, 1.5, 5.0]
-    assert _stray(sample, ends, [5.0]) == [-1.0, 1.5]
-    assert _stray(np.empty(0), ends, []) == []
+    assert _stray(sample, ends, slack, []) == [-1.0, 1.5, 5.0]
+    assert _stray(sample, ends, slack, [5.0]) == [-1.0, 1.5]
+    assert _stray(sample, ends, 0 * slack, []) == [-1.0, 1.5, 1.98, 4.02, 5.0]
 
 
 def test_functionals_in_plain_text():

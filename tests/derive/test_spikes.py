@@ -173,12 +173,13 @@ def test_equal_spikes_are_one_outlier_of_multiplicity_two():
         )
 
 
-def test_information_plus_noise_with_a_deterministic_rectangle():
+@pytest.mark.parametrize("atoms", [[0, 2], [1, 3]])
+def test_information_plus_noise_with_a_deterministic_rectangle(atoms):
     """Both spellings of B + Z + spike have the same outliers, one in the gap and one above; left and right swap."""
     B = Deterministic("B", p, n)
     left, right = Signal("f", p, norm2=1, generic=True), Signal("g", n, norm2=1, generic=True)
     Y = B + Z + theta * left * right.T
-    params = {B: atomic([0, 2]), c: 0.5, theta: 4}
+    params = {B: atomic(atoms), c: 0.5, theta: 4}
     one = found(Y * Y.T, params, {p: c * n})
     two = found(Y.T * Y, params, {p: c * n})
     assert [x.side for x in one] == [0, 1]

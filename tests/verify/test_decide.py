@@ -215,3 +215,17 @@ def test_rate_of_false_refutations(sizes, trials, noise, seed):
     rng = np.random.default_rng(seed)
     count = refutations(rng, "normal", 20000, trials=trials, sizes=sizes, noise=lambda n: n**-noise)
     assert count / 20000 <= 0.05 + 5 * 0.0015
+
+
+def test_a_limit_at_the_floor_needs_no_extrapolation():
+    """A squared alignment of order 1/N, whose means follow no power well: skewed, few trials."""
+    samples = [Sample(100, 200, 0.0128, 0.0013), Sample(200, 200, 0.0099, 0.0008), Sample(400, 200, 0.0036, 0.0003)]
+    assert compare("squared", samples, 0.0, scale=1).verdict == "inconclusive"
+    found = compare("squared", samples, 0.0, scale=1, floor=0.0)
+    assert found.verdict == "consistent"
+    assert found.reason.startswith("at the largest size no more than 0.004")
+    # the rule is for that limit alone, and only as fine as the resolution
+    assert compare("squared", samples, 0.1, scale=1, floor=0.0).verdict == "refuted"
+    assert compare("squared", samples, 0.0, scale=1, floor=0.0, resolution=0.004).verdict == "inconclusive"
+    large = [Sample(s.size, 200, 0.05 + s.mean, s.error) for s in samples]
+    assert compare("squared", large, 0.0, scale=1, floor=0.0).verdict == "refuted"
