@@ -35,7 +35,7 @@ from sympy.matrices.expressions import Identity, Inverse, ZeroMatrix
 
 from derive.errors import DimensionError, NotRationalError
 from derive.numbers import exact
-from derive.symbols import Deterministic, RandomMatrix
+from derive.symbols import Deterministic, Free, Haar, RandomMatrix
 
 from .factors import factors_of, product_of
 from .flips import letter_view, pushed
@@ -332,7 +332,7 @@ class _Compiler:
     def _split_now(self, expr: MatrixExpr) -> tuple[Expr, int | None]:
         view = letter_view(expr)
         if view is not None:
-            if isinstance(view[0], RandomMatrix):
+            if isinstance(view[0], RandomMatrix | Haar):
                 raise NotRationalError(f"{view[0].name} is random: derive its limit first, then evaluate")
             return S.One, self.emit("letter", data=view)
         if isinstance(expr, Identity):
@@ -384,8 +384,8 @@ class _Compiler:
             return self._repeated("matmul", base, abs(int(expr.exp)))
         if isinstance(expr, MatPow) and isinstance(expr.exp, Rational) and expr.exp.q == 2:
             view = letter_view(expr.base)
-            if view is None or not (isinstance(view[0], Deterministic) and view[0].is_positive_matrix):
-                raise NotRationalError(f"{expr}: a square root is taken of a Deterministic declared positive=True only")
+            if view is None or not (isinstance(view[0], Deterministic | Free) and view[0].is_positive_matrix):
+                raise NotRationalError(f"{expr}: a square root is taken of a matrix declared positive=True only")
             root = self.emit("matrix_sqrt", self.matrix(expr.base), data=view[0].name)
             if expr.exp < 0:
                 root = self.emit("inverse", root)

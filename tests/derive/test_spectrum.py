@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import mul
+
 import mpmath
 import numpy as np
 import pytest
 from sympy import Integer, Poly, Rational, Symbol, Trace, cancel, expand, log, pi, sqrt, symbols
 
-from derive import atomic, density, spectrum
+from derive import Deterministic, Gaussian, atomic, density, spectrum
 from tests.derive.spectra_models import HALF, MODELS, A, B, S, W, X, b, c, n, p, x
 from tests.oracles import fuss_catalan, marchenko_pastur, spectra
 
@@ -240,3 +243,22 @@ def test_what_a_spectrum_shows():
     other = spectrum(named * X * X.T, {p: c * n})
     assert other.z.name != "z"
     assert np.allclose(other.edges({"z": 2, c: 1}), [(0, 8)])
+
+
+@pytest.mark.parametrize("layers", [4, 10])
+def test_deep_products(layers):
+    """Layers with half of their units masked: an atom of one half, and the support of MP(1)^(x layers) x masks."""
+    weights = [Gaussian(f"G_{k}", n, n, variance=2 / n) for k in range(layers)]
+    masks = [Deterministic(f"D_{k}", n, n, symmetric=True) for k in range(layers)]
+    J = reduce(mul, [w * d for w, d in zip(weights, masks, strict=True)])
+    law, params = spectrum(J * J.T), {d: atomic([0, 1]) for d in masks}
+    assert law.atoms(params) == {0: HALF}
+    # S-transforms multiply: 1/(1 + y) of a square Wishart, (1 + y)/(1/2 + y) of a mask, 1/2 of the variance; the edge
+    # is the least value of x(y) = (1 + y)/(y S(y)) for y > 0
+    y = np.linspace(1e-4, 1, 400_001)
+    edge = np.min((1 + y) * (1 + 2 * y) ** layers / y)
+    ((low, high),) = law.edges(params)
+    assert low == 0
+    assert high == pytest.approx(edge, rel=1e-8)
+    assert law.mass(params) == pytest.approx(0.5, abs=1e-13)
+    assert law.linear_statistic(x, params) == pytest.approx(1, rel=1e-12)
