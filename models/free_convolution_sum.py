@@ -18,6 +18,7 @@ B = Free("B", n)
 
 theorem = Theorem(
     quantities={"stieltjes": Trace((A + B - z * Identity(n)).I) / n},
+    spectrum=A + B,
     regime={},
     parameters=(Parameter(z, Rational(1, 2) + I, S.Complexes, "spectral parameter"),),
     laws={A: atomic([-2, -1, 1], ["1/2", "1/4", "1/4"]), B: atomic([-1, 2], ["2/3", "1/3"])},

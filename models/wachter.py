@@ -19,6 +19,7 @@ U = Haar("U", n)
 
 theorem = Theorem(
     quantities={"stieltjes": Trace((P * U * Q * U.T * P - z * Identity(n)).I) / n},
+    spectrum=P * U * Q * U.T * P,
     regime={},
     parameters=(Parameter(z, Rational(1, 3) + I / 2, S.Complexes, "spectral parameter"),),
     laws={P: atomic([0, 1], ["3/4", "1/4"]), Q: atomic([0, 1], ["2/3", "1/3"])},

@@ -6,6 +6,9 @@
   equivalence test), so that one of that size would have been seen;
 - *inconclusive*: anything else, with the reason and what to do.
 
+A limit that the quantity is never below, such as a squared alignment of 0, is consistent without extrapolation once the
+mean at the largest size is within the resolution of it: such means are of order 1/N and very skewed.
+
 A true limit is refuted with probability at most ``level``; a limit that is off by the resolution or more is called
 consistent with probability at most ``level``.
 """
@@ -154,7 +157,8 @@ def compare(
     made = Comparison(
         quantity, limit, scale, tuple(samples), chosen, z, critical, margin, resolution, Verdict.INCONCLUSIVE, ""
     )
-    above = None if floor is None or limit != floor else _above(max(samples, key=lambda s: s.size), floor, level) / scale
+    largest = max(samples, key=lambda s: s.size)
+    above = _above(largest, floor, level) / scale if floor is not None and limit == floor else None
     verdict, reason = _judge(made, plausible, single, chosen is declared, above)
     return replace(made, verdict=verdict, reason=reason)
 

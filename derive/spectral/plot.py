@@ -26,6 +26,8 @@ def draw(point: PointSpectrum, title: str, sample: Any, bins: Any, axes: Axes | 
     if sample is not None:
         _histogram(point, axes, np.asarray(sample, dtype=float).ravel(), bins)
     heights, shares = [np.zeros(1)], [np.zeros(1)]
+    # pieces also meet inside an interval, where the density does not vanish
+    edges = {float(e) for i in point.support.intervals for e in (i.ends[0], i.ends[-1]) if e is not None}
     for number, piece in enumerate(point.pieces):
         # equidistant in the angle of t: as dense at an edge as the density is steep there
         t = np.sin(np.linspace(0, np.pi / 2, _POINTS + 2)[1:-1]) ** 2
@@ -33,9 +35,9 @@ def draw(point: PointSpectrum, title: str, sample: Any, bins: Any, axes: Axes | 
         x, density = piece.variable(t), piece.weight(t) / piece.variable.slope(t)
         heights.append(density)
         shares.append(share)
-        if density[0] < density[1]:
+        if density[0] < density[1] and piece.variable.low in edges:
             x, density = np.r_[piece.variable.low, x], np.r_[0.0, density]
-        if density[-1] < density[-2]:
+        if density[-1] < density[-2] and piece.variable.high in edges:
             x, density = np.r_[x, piece.variable.high], np.r_[density, 0.0]
         axes.plot(x, density, color="C0", lw=1.6, label=label if number == 0 else None, zorder=3)
     height = _height(np.concatenate(heights), np.concatenate(shares))

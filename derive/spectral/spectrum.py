@@ -319,11 +319,14 @@ class Spectrum:
         -------
         matplotlib Figure
         """
+        from ..latex_names import Names
+        from ..latex_printer import TheoremPrinter
         from .plot import draw
 
         point = self.at(params)
-        shown = ", ".join(f"{s} = {v}" for s, v in point.scalars.items())
-        heading = title or f"Spectrum of {self.matrix}" + (f", {shown}" if shown else "")
+        names = TheoremPrinter(Names((), {}))
+        shown = ", ".join(f"${names.doprint(s)} = {v}$" for s, v in point.scalars.items())
+        heading = title or f"Spectrum of ${names.doprint(self.matrix)}$" + (f", {shown}" if shown else "")
         return draw(point, heading, sample, bins, axes, "limit")
 
     def outliers(self, params: Mapping | None = None, *, digits: int | None = None) -> Any:

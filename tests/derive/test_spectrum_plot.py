@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from derive import Deterministic, Free, atomic, dimensions, spectrum
 from tests.derive.spectra_models import MODELS, c
 from tests.oracles import spectra
 
@@ -67,3 +68,17 @@ def test_on_axes_of_the_user():
     axes = figure.add_subplot()
     assert MODELS["semicircle"].law().plot(axes=axes, title="Wigner") is figure
     assert axes.get_title() == "Wigner"
+
+
+def test_a_line_touches_the_axis_at_edges_only():
+    """Where two series meet inside an interval the density is not 0."""
+    n = dimensions("n")
+    A, B = Deterministic("A", n, n, symmetric=True), Free("B", n)
+    law = spectrum(A + B)
+    params = {A: atomic([-2, -1, 1], ["1/2", "1/4", "1/4"]), B: atomic([-1, 2], ["2/3", "1/3"])}
+    (axes,) = law.plot(params).axes
+    zeros = {x for line in axes.lines for x, y in zip(*line.get_data(), strict=True) if y == 0}
+    edges = [e for interval in law.edges(params) for e in interval]
+    atoms = [float(a) for a in law.atoms(params)]
+    assert len(zeros) == len(edges) + len(atoms)
+    assert all(min(abs(x - e) for e in (*edges, *atoms)) < 1e-9 for x in zeros)
