@@ -107,6 +107,7 @@ class Field:
         self.zero = Fraction(self, self._ctx.constant(0), self._unit)
         self.one = Fraction(self, self._unit, self._unit)
         self._cache: dict[Expr, Fraction] = {}
+        self._written: dict[str, Expr] = {}
 
     def new(self, meaning: Expr) -> Fraction:
         """A generator that stands for ``meaning`` (a symbol, an unknown, a trace or an opaque scalar)."""
@@ -205,6 +206,7 @@ class Field:
         if position is not None and meaning not in self._index:
             self._index[meaning] = position
             self._meaning[position] = meaning
+            self._written.clear()
         return meaning
 
     def poly_to_sympy(self, poly: fmpz_mpoly) -> Expr:
@@ -231,6 +233,11 @@ class Field:
 
     def to_sympy(self, frac: Fraction) -> Expr:
         """Factored form, with signs arranged so that no factor starts with a minus."""
+        if frac.key not in self._written:
+            self._written[frac.key] = self._to_sympy(frac)
+        return self._written[frac.key]
+
+    def _to_sympy(self, frac: Fraction) -> Expr:
         sign = S.One
         factors = []
         for poly, power in ((frac.num, 1), (frac.den, -1)):

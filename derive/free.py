@@ -159,19 +159,19 @@ def _cross(pencil: Pencil, letter: Letter, matrix: Matrix, row: Key, col: Key, n
     pivot = matrix[row][col]
     right = {c: x / pivot for c, x in matrix[row].items()}
     left = {r: line[col] for r, line in matrix.items() if col in line}
-    for r, a in left.items():
+    for r, x in left.items():
         line = matrix[r]
-        for c, b in right.items():
-            total = line[c] - a * b if c in line else -(a * b)
+        for c, y in right.items():
+            total = line[c] - x * y if c in line else -(x * y)
             if total:
                 line[c] = total
             else:
                 line.pop(c, None)
     space = [block.space for block in pencil.blocks]
-    a: dict[int, Poly] = {}
+    rows: dict[int, Poly] = {}
     for (i, word), x in left.items():
-        a[i] = Poly(space[i], letter.rows, {**(a[i].terms if i in a else {}), word: x})
-    b: dict[int, Poly] = {}
-    for (k, word), x in right.items():
-        b[k] = Poly(letter.cols, space[k], {**(b[k].terms if k in b else {}), word: x})
-    return Slot(letter, dict(sorted(a.items())), dict(sorted(b.items())), number)
+        rows[i] = Poly(space[i], letter.rows, {**(rows[i].terms if i in rows else {}), word: x})
+    cols: dict[int, Poly] = {}
+    for (k, word), y in right.items():
+        cols[k] = Poly(letter.cols, space[k], {**(cols[k].terms if k in cols else {}), word: y})
+    return Slot(letter, dict(sorted(rows.items())), dict(sorted(cols.items())), number)

@@ -15,7 +15,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sympy import Add, Expr, MatrixExpr, Poly, Rational, Symbol, cancel, expand, factor, factor_list, fraction, simplify, sqrt
+from sympy import (
+    Add,
+    Expr,
+    MatrixExpr,
+    Poly,
+    Rational,
+    Symbol,
+    cancel,
+    expand,
+    factor,
+    factor_list,
+    fraction,
+    simplify,
+    sqrt,
+)
 
 from .errors import NotRationalError, ParameterError
 from .laws import AtomicLaw
@@ -25,7 +39,11 @@ __all__ = ["r_transform", "s_transform"]
 
 
 def r_transform(
-    source: MatrixExpr | AtomicLaw, regime: Mapping | None = None, params: Mapping | None = None, *, symbol: Symbol | None = None
+    source: MatrixExpr | AtomicLaw,
+    regime: Mapping | None = None,
+    params: Mapping | None = None,
+    *,
+    symbol: Symbol | None = None,
 ) -> Expr:
     """The R-transform of a limiting spectral law, where it has a closed form.
 
@@ -66,7 +84,11 @@ def r_transform(
 
 
 def s_transform(
-    source: MatrixExpr | AtomicLaw, regime: Mapping | None = None, params: Mapping | None = None, *, symbol: Symbol | None = None
+    source: MatrixExpr | AtomicLaw,
+    regime: Mapping | None = None,
+    params: Mapping | None = None,
+    *,
+    symbol: Symbol | None = None,
 ) -> Expr:
     """The S-transform of a limiting spectral law of non-zero mean, where it has a closed form.
 
@@ -122,7 +144,9 @@ def _curve(source: Any, regime: Mapping | None, params: Mapping | None) -> tuple
     if isinstance(source, Deterministic | Free):
         raise ParameterError(f"the transforms of {source} need its law, params={{{source}: atomic([1, 4])}}")
     if not isinstance(source, MatrixExpr):
-        raise ParameterError(f"a transform is taken of a self-adjoint random matrix or of an atomic law, got {source!r}")
+        raise ParameterError(
+            f"a transform is taken of a self-adjoint random matrix or of an atomic law, got {source!r}"
+        )
     from .spectral.spectrum import spectrum
 
     poly = spectrum(source, regime).curve(params)

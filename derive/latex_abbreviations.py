@@ -98,9 +98,8 @@ def _repeated_sums(exprs: Sequence[Basic]) -> list[MatAdd]:
 
 
 def _flips(node: Basic) -> int:
-    return sum(
-        isinstance(a, RandomMatrix | FreeMatrix) for t in _preorder(node) if isinstance(t, Transpose | Adjoint) for a in t.args
-    )
+    flipped = [t for t in _preorder(node) if isinstance(t, Transpose | Adjoint)]
+    return sum(isinstance(a, RandomMatrix | FreeMatrix) for t in flipped for a in t.args)
 
 
 def _preorder(node: Basic) -> Iterable[Basic]:

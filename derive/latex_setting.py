@@ -105,8 +105,8 @@ class _Setting:
         )
         group = "orthogonal" if real else "unitary"
         return (
-            f"{self.space(letter, real)} is {kind} with {self.spectrum(letter)}; its eigenvectors form a Haar-distributed "
-            f"{group} matrix"
+            f"{self.space(letter, real)} is {kind} with {self.spectrum(letter)}; its eigenvectors form a "
+            f"Haar-distributed {group} matrix"
         )
 
     def spectrum(self, letter: Free) -> str:
@@ -122,7 +122,8 @@ class _Setting:
             return f"the limiting spectral law with {'atoms' if plural else 'the atom'} {listed}"
         if isinstance(law, DensityLaw):
             density = self.tex(law.expr)
-            return rf"the limiting spectral density ${density}$ on $[{inline(self.printer, law.lower)}, {inline(self.printer, law.upper)}]$"
+            ends = ", ".join(inline(self.printer, end) for end in (law.lower, law.upper))
+            return f"the limiting spectral density ${density}$ on $[{ends}]$"
         return "a limiting spectral law"
 
     def deterministic_item(self, letter: Deterministic) -> str:

@@ -26,7 +26,8 @@ class LawArgument(Atom):
         return (self.law,)
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        return (self.law,)
+        # SymPy orders atoms by their content, so it is text; the repr of a law holds its exact numbers
+        return (repr(self.law),)
 
     def _sympystr(self, printer: Any) -> str:
         return "law" if self.law is None else str(self.law)

@@ -94,7 +94,8 @@ def _problem(exprs: Iterable[Any], regime: Mapping | None, inner: Any, commuting
                 f"{e} contains {determinant}: neither a determinant nor its logarithm is a trace of a rational "
                 f"function of the matrices. Its derivatives are: d/dz log Determinant(M)/n = "
                 f"Trace(M**(-1)*dM/dz)/n for a matrix M that depends on z. Take the limit of such a trace, and "
-                f"integrate its values over the parameter"
+                f"integrate its values over the parameter; or, for a self-adjoint M, "
+                f"spectrum(M, regime).linear_statistic(log(x), params)"
             )
     return read_problem(exprs, regime or {}, inner, commuting)
 

@@ -140,11 +140,11 @@ class Reader:
     def _power(self, expr: MatPow) -> tuple[Node, Expr]:
         base, exponent = expr.args
         node: Node
-        if isinstance(base, Deterministic | Free) and exponent.is_Rational and (2 * exponent).is_Integer and exponent.q == 2:
+        if isinstance(base, Deterministic | Free) and exponent.is_Rational and exponent.q == 2:
             if not base.is_positive_matrix:
                 raise NotRationalError(
-                    f"{expr}: a square root needs a positive matrix; declare {type(base).__name__}('{base.name}', ..., "
-                    "positive=True)"
+                    f"{expr}: a square root needs a positive matrix; declare "
+                    f"{type(base).__name__}('{base.name}', ..., positive=True)"
                 )
             rows, cols = (self._space(d) for d in base.shape)
             node = Letter(base, "", rows, cols, root=True)

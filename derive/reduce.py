@@ -20,8 +20,8 @@ from .field import Fraction
 from .graph import components
 from .pencil import Output
 from .ring import Poly, Ring, Word
-from .stepwise import is_long, solve_stepwise
 from .spelling import other_spellings, recognise, shortest
+from .stepwise import is_long, solve_stepwise
 from .subordination import subordinated
 
 __all__ = ["Reduced", "output_poly", "reduce_system", "unreduced"]
@@ -106,16 +106,19 @@ def reduce_system(
     definitions: list[tuple[int, Fraction]] = []
     equations: list[Equation] = []
     merged_shifts: dict[int, int] = {}
+    entries = {s.position for s in ring.entries.values()}
     used = needed(system, dependence, values)
     edges = {v: sorted(dependence.of(system[v])) for v in system}
     for component in components(sorted(used), edges):
         local = {v: field.subs(system[v], solved) for v in component}
-        is_core, explicit = False, True
+        # written out, the named entries of a free element in several slots multiply up and cancel each other
+        is_core, explicit = False, not entries & set(component)
         if len(component) == 1 and component[0] not in dependence.of(local[component[0]]):
             new = [(component[0], local[component[0]])]
         elif is_affine(local, dependence):
-            explicit = not is_long(ring, local)
-            new = solve_affine(ring, local) if explicit else solve_stepwise(ring, local)
+            long = is_long(ring, local)
+            explicit = explicit and not long
+            new = solve_stepwise(ring, local) if long else solve_affine(ring, local)
         else:
             core = solve_core(ring, local, set(shifts), dependence, prefer)
             equations.extend(core.equations)
@@ -134,13 +137,12 @@ def reduce_system(
             target[v] = value
     spellings = [kept, *other_spellings(field, [e.residual for e in equations], kept)] if kept else []
     values = {name: shortest(field, v, solved, spellings) for name, v in values.items()}
-    same = {old: new for old, new in merged_shifts.items()}
-    for name, v in plain.items():
+    for name, whole in plain.items():
         # the trace of a resolvent as it stands, where the equations say the same in more words
-        written = field.subs(ring.renamed(v, same), solved)
+        written = field.subs(ring.renamed(whole, merged_shifts), solved)
         if written and _is_trace(ring, written) and not _is_trace(ring, values[name]):
             values[name] = written
-    start = {v: system[v] for v in (*shifts, *(s.position for s in ring.entries.values())) if v in system}
+    start = {v: system[v] for v in (*shifts, *entries) if v in system}
     return Reduced(tuple(equations), tuple(definitions), values, start, merged, frozenset(zeros))
 
 

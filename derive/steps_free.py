@@ -69,7 +69,9 @@ def _haar(element: FreeElement, trace: Callable[[int, int], Symbol], gamma: str)
         count = len(element.slots)
         g, rho = (MatrixSymbol(base, count, count) for base in (gamma, f"rho_{name}"))
         inner = Inverse(MatAdd(Identity(count), MatMul(-1, rho, g)))
-        return sentence + f" The entries of `rho_{name}` are the unknowns.", [Eq(rho, MatMul(-1, g, inner), evaluate=False)]
+        return sentence + f" The entries of `rho_{name}` are the unknowns.", [
+            Eq(rho, MatMul(-1, g, inner), evaluate=False)
+        ]
     forth, back = element.rho[0, 1][0], element.rho[1, 0][0]
     closing: list[Basic] = [
         Eq(forth, -trace(0, 1) / (1 - back * trace(0, 1)), evaluate=False),
@@ -83,8 +85,8 @@ def _matrix(element: FreeElement, omega: str, gamma: str) -> tuple[str, list[Bas
     g, kappa, rho = (MatrixSymbol(base, count, count) for base in (gamma, omega, f"rho_{name}"))
     sentence = (
         f"`{name}` is free from everything else and stands in {count} places, so it enters through a matrix "
-        f"`rho_{name}` of scalars, whose entries are the unknowns row by row. The subordination function `{omega}` is a "
-        f"matrix too: the mean of the inverse of `{omega}` plus an eigenvalue of `{name}` is the matrix `{gamma}` of "
+        f"`rho_{name}` of scalars, whose entries are the unknowns row by row. The subordination function `{omega}` is "
+        f"a matrix too: the mean of the inverse of `{omega}` plus an eigenvalue of `{name}` is the matrix `{gamma}` of "
         "traces over the places."
     )
     return sentence, [Eq(rho, MatAdd(Inverse(g), MatMul(-1, kappa)), evaluate=False)]

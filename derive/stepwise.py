@@ -1,7 +1,7 @@
 """A linear system too long to be solved on paper, solved step by step: every intermediate coefficient gets a name.
 
-Beside ``core.py``. The result is a list of definitions, each short, in the order in which they can be computed; put into
-each other they would multiply up. This is what the traces of two resolvents need when a free element stands in
+Beside ``core.py``. The result is a list of definitions, each short, in the order in which they can be computed; put
+into each other they would multiply up. This is what the traces of two resolvents need when a free element stands in
 several places of each.
 """
 

@@ -144,7 +144,7 @@ def _haar(field: Field, element: FreeElement, g: Entries, rho: Entries) -> Entri
 
 
 class _Spectral:
-    """Functions of one matrix X: polynomials in X and in inverses of such, with the fewest inverses, and their means."""
+    """Functions of one matrix X, polynomials in X and in inverses of such with the fewest inverses; and their means."""
 
     def __init__(self, ring: Ring, letter: Letter):
         self.ring, self.letter, self.space = ring, letter, letter.rows
@@ -236,7 +236,10 @@ def _self_adjoint(ring: Ring, element: FreeElement, g: Entries, rho: Entries) ->
             cols = blocks[earlier]
             inside = [s for block in blocks[earlier + 1 : number + 1] for s in block]
             # rho (1 - nu t) = t, column block by column block; 1 - nu t = E (1 + nu x)^-1
-            known = {**{e: x for e, x in rho.items() if e[0] in rows and e[1] in rows}, **_restricted(out, rows, inside)}
+            known = {
+                **{e: x for e, x in rho.items() if e[0] in rows and e[1] in rows},
+                **_restricted(out, rows, inside),
+            }
             driven = _sum(_restricted(t, rows, cols), _minus(_product(known, _restricted(means, inside, cols))))
             solved = spectral.brief(_inverse(field, _restricted(means, cols, cols), cols))
             out |= _product(driven, solved)
@@ -264,8 +267,8 @@ def _diagonal(
         ((inner,),) = atom.terms
         assert isinstance(inner, InverseAtom)
         kappa = inner.arg.terms[()]
-        value = spectral.mean(atom).inverse() - kappa
-        return ({(r, r): kappa.inverse()}, {(r, r): spectral.scale(kappa, atom)}), {(r, r): value}
+        closed = spectral.mean(atom).inverse() - kappa
+        return ({(r, r): kappa.inverse()}, {(r, r): spectral.scale(kappa, atom)}), {(r, r): closed}
     omega = {e: ring.shift_entry(x) for e, x in _shift(ring, g, rho, rows).items()}
     # adjugate of omega + x by Faddeev and LeVerrier: sum_j C_j x^(m-1-j) over the determinant
     one, m = _identity(field, rows), len(rows)
@@ -342,9 +345,9 @@ def _link(
     direct = _mixed(spectral, own, polys(cols, cols))
     direct = {e: ring.neg(spectral.times(spectral.X, x)) for e, x in direct.items()}
     total = dict(rest)
-    for entry, x in _times(spectral, polys(rows, rows), direct).items():
-        total[entry] = ring.add(total[entry], x) if entry in total else x
-    return own, {entry: x for entry, x in total.items() if x}
+    for entry, poly in _times(spectral, polys(rows, rows), direct).items():
+        total[entry] = ring.add(total[entry], poly) if entry in total else poly
+    return own, {entry: poly for entry, poly in total.items() if poly}
 
 
 def _mixed(spectral: _Spectral, a: Entries, b: Polys) -> Polys:

@@ -211,9 +211,11 @@ class Wigner(RandomMatrix):
 
 
 class FreeMatrix(MatrixLetter):
-    """Base of the random matrices known through their spectrum alone: free from all others, independent entries or not."""
+    """Base of the random matrices whose eigenvectors are in general position: they are free from all others."""
 
-    is_positive_matrix = False
+    @property
+    def is_positive_matrix(self) -> bool:
+        return False
 
 
 class Haar(FreeMatrix):

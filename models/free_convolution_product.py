@@ -1,4 +1,4 @@
-"""Free multiplicative convolution: the spectrum of a product of two positive matrices in general position.
+"""Free multiplicative convolution: the spectrum of a product in general position.
 
 ``A`` and ``B`` are positive with known limiting spectral laws, the eigenvectors of ``B`` Haar distributed. The quantity
 is the Stieltjes transform of the spectrum of ``A^(1/2) B A^(1/2)``, which is that of ``A B``, with the sign

@@ -1,8 +1,8 @@
-"""Free additive convolution: the spectrum of a sum of two matrices in general position.
+"""Free additive convolution: the spectrum of a sum in general position.
 
-``A`` and ``B`` are symmetric with known limiting spectral laws, the eigenvectors of ``B`` Haar distributed. The quantity
-is the Stieltjes transform of the spectrum of the sum, with the sign ``(A + B - z)^-1``. On the real axis z must lie
-outside the bulk.
+``A`` and ``B`` are symmetric with known limiting spectral laws, the eigenvectors of ``B`` Haar distributed. The
+quantity is the Stieltjes transform of the spectrum of the sum, with the sign ``(A + B - z)^-1``. On the real axis z
+must lie outside the bulk.
 """
 
 from sympy import I, Identity, Rational, S, Symbol, Trace

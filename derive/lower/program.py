@@ -7,7 +7,7 @@ that ``2*A*B`` and ``x*A*B`` share ``A*B``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sympy import (
@@ -48,7 +48,7 @@ _FUNCTIONS = frozenset(DERIVATIVES) | frozenset(NOT_HOLOMORPHIC)
 _CONSTANTS = ("Pi", "Exp1", "EulerGamma", "Catalan")
 
 
-def compile_program(outputs: Sequence[Expr]) -> Program:
+def compile_program(outputs: Sequence[Expr], definitions: Mapping[Symbol, Expr] | None = None) -> Program:
     """Compile expressions into one program with shared subexpressions.
 
     Parameters
@@ -59,6 +59,8 @@ def compile_program(outputs: Sequence[Expr]) -> Program:
         ``Trace(M)`` of a d x d matrix evaluates to (relative size of d) times the normalised trace, ``Trace(M)/d``
         therefore to the normalised trace; of a 1 x 1 matrix to the bilinear form. A matrix expression as an output
         comes back as an :class:`Element`.
+    definitions : mapping Symbol -> Expr, optional
+        What some symbols stand for, in symbols of their own if need be; computed once each.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def compile_program(outputs: Sequence[Expr]) -> Program:
     ([0.625, 0.35], [-0.5312, -0.145])
     """
     outputs = [S(output) for output in outputs]
-    compiler = _Compiler()
+    compiler = _Compiler(definitions or {})
     registers = []
     for output in outputs:
         growing = isinstance(output, MatrixExpr) and output.shape != (1, 1)
@@ -97,7 +99,8 @@ def compile_program(outputs: Sequence[Expr]) -> Program:
 class _Compiler:
     """Hash-consing: an instruction that was emitted once is never emitted again."""
 
-    def __init__(self) -> None:
+    def __init__(self, definitions: Mapping[Symbol, Expr]) -> None:
+        self.definitions = definitions
         self.instructions: list[Instruction] = []
         self.register_of: dict[tuple, int] = {}
         self.scalars: dict[Expr, int] = {}
@@ -154,7 +157,7 @@ class _Compiler:
         if isinstance(expr, NumberSymbol) and type(expr).__name__ in _CONSTANTS:
             return self.emit("constant", data=type(expr).__name__)
         if isinstance(expr, Symbol):
-            return self.emit("symbol", data=expr)
+            return self.scalar(self.definitions[expr]) if expr in self.definitions else self.emit("symbol", data=expr)
         if isinstance(expr, Add):
             return self._sum(expr)
         if isinstance(expr, Mul):

@@ -109,9 +109,13 @@ def _owners(key: Any, value: Any) -> tuple[tuple[MatrixLetter, ...], Law]:
     owners = key if isinstance(key, tuple) else (key,)
     for letter in owners:
         if not isinstance(letter, Deterministic | Free | Signal):
-            raise LawError(f"a law was given for {letter}, which is neither a Deterministic or Free matrix nor a Signal")
+            raise LawError(
+                f"a law was given for {letter}, which is neither a Deterministic or Free matrix nor a Signal"
+            )
         if isinstance(letter, Free) and len(owners) > 1:
-            raise LawError(f"{letter.name} is free from every other matrix, so it has a law of its own and no joint one")
+            raise LawError(
+                f"{letter.name} is free from every other matrix, so it has a law of its own and no joint one"
+            )
     names = ", ".join(letter.name for letter in owners)
     law = as_law(value, names)
     if isinstance(law, AtomicLaw):

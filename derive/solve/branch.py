@@ -229,7 +229,8 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
         if y < _LOW:
             traces = sum((abs(t) for t in sizes), start=mass * 0)
             # where an unknown of a free element is infinite K is, and the traces vanish: no bulk
-            steepness = xp.where(good, xp.minimum(low, traces) / y**0.5 if equation.elements else low / y**0.5, steepness)
+            rise = xp.minimum(low, traces) if equation.elements else low
+            steepness = xp.where(good, rise / y**0.5, steepness)
             mass = xp.where(good, y * traces, mass)
         ground, error = _newton(equation, tau, None, 12)
         accepted, positive = _accepted(equation, ground, count)

@@ -285,14 +285,14 @@ def reduced_jacobian(
     system: System, unknowns: Mapping[Symbol, Any], env: Mapping[Any, Any], algebra: Any
 ) -> tuple[list[Any], list[list[Any]]]:
     """Residuals of the reduced system and their derivatives, definitions included through the chain rule."""
-    program = compile_program(system.substituted(system.residuals))
+    program = compile_program(system.residuals, dict(system.definitions))
     return program.jacobian(dict(env) | dict(unknowns), algebra, list(system.unknowns))
 
 
 def finish(system: System, unknowns: Mapping[Symbol, Any], env: Mapping[Any, Any], numbers: Numbers) -> dict[str, Any]:
     """The values at solved unknowns."""
     names = list(system.values)
-    program = compile_program(system.substituted([system.values[k] for k in names]))
+    program = compile_program([system.values[k] for k in names], dict(system.definitions))
     return dict(zip(names, program.run(dict(env) | dict(unknowns), numbers.algebra), strict=True))
 
 

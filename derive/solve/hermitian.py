@@ -70,7 +70,9 @@ def _node_matrices(
 ) -> list[tuple[list[int], int | None, list[list[acb]]]]:
     """The coupled groups as dense matrices of balls, one per node; with the node where every block has one row."""
     out = []
-    for group in coupled_groups(entries, max(equation.size, 1 + max(i for i, _ in entries)) if entries else equation.size):
+    # slots of free elements stand after the blocks of the pencil
+    count = max([equation.size, *(1 + i for i, _ in entries)])
+    for group in coupled_groups(entries, count):
         inside = {pos: x for pos, x in entries.items() if pos[0] in group}
         mode, sizes = dense_blocks(inside, group)
         start, total = {}, 0

@@ -148,8 +148,9 @@ class MatrixEquation:
             element = _Element(rule_of(numbers, free), free, len(self._moments), unknowns)
             self.elements.append(element)
             unknowns += len(element.pairs)
+            element_of = numbers.element
             sides = [
-                ({i: numbers.element(a) for i, a in s.left.items()}, {k: numbers.element(b) for k, b in s.right.items()})
+                ({i: element_of(a) for i, a in s.left.items()}, {k: element_of(b) for k, b in s.right.items()})
                 for s in free.slots
             ]
             for r, s in free.pairs:

@@ -16,7 +16,7 @@ from ..pipeline import Derivation
 from ..system import System
 from .digits import numbers_at
 from .evaluate import finish, reduced_jacobian
-from .quick import tau_expressions
+from .quick import tau_definitions
 
 __all__ = ["solution_near"]
 
@@ -62,6 +62,6 @@ def _dyson_unknowns(
     derivation: Derivation, system: System, unknowns: dict[Symbol, Any], numbers: Any
 ) -> dict[str, complex]:
     """Every tau of the unreduced equation from the reduced unknowns."""
-    exprs = tau_expressions(derivation, system)
-    values = compile_program(list(exprs.values())).run(dict(numbers.env) | unknowns, numbers.algebra)
+    exprs, definitions = tau_definitions(derivation, system)
+    values = compile_program(list(exprs.values()), definitions).run(dict(numbers.env) | unknowns, numbers.algebra)
     return {name: complex(value) for name, value in zip(exprs, values, strict=True)}

@@ -23,7 +23,7 @@ from .linear import solve_dense
 from .matrix_equation import MatrixEquation, Numbers
 from .rotation import multipliers, rotated, rotations
 
-__all__ = ["EFFORTS", "Plan", "plan", "solve_quick", "tau_expressions"]
+__all__ = ["EFFORTS", "Plan", "plan", "solve_quick", "tau_definitions"]
 
 _CANDIDATES = 4
 # (averaged steps, Newton steps): few bring almost every point to its solution; stragglers are asked again with more
@@ -42,21 +42,21 @@ class Plan:
     values: Program
 
 
-def tau_expressions(derivation: Derivation, system: System) -> dict[str, Expr]:
-    """Every unknown of the unreduced equation in terms of the reduced unknowns."""
+def tau_definitions(derivation: Derivation, system: System) -> tuple[dict[str, Expr], dict[Symbol, Expr]]:
+    """Every unknown of the unreduced equation, by name, and the definitions that lead to the reduced unknowns."""
     field, reduced = derivation.ring.field, derivation.reduced
-    rules: dict[Expr, Expr] = {old: new for old, new in system.names.items() if new in system.unknowns}
+    definitions: dict[Symbol, Expr] = {old: new for old, new in system.names.items() if new in system.unknowns}
     for v, e in reduced.definitions:
-        rules[field.meaning(v)] = field.to_sympy(e).xreplace(rules)
-    out = {}
+        definitions[field.meaning(v)] = field.to_sympy(e)
+    out: dict[str, Expr] = {}
     for symbol, position in derivation.equation.unknowns():
         if position in reduced.zeros:
             out[symbol.name] = field.to_sympy(field.zero)
             continue
         meaning = field.meaning(reduced.classes.get(position, position))
-        if meaning in rules:
-            out[symbol.name] = rules[meaning]
-    return out
+        if meaning in definitions:
+            out[symbol.name] = meaning
+    return out, definitions
 
 
 _PLANS: WeakKeyDictionary[Derivation, Plan] = WeakKeyDictionary()
@@ -71,18 +71,19 @@ def plan(derivation: Derivation) -> Plan:
 
 def _compile(derivation: Derivation) -> Plan:
     system = derivation.system
-    exprs = tau_expressions(derivation, system)
-    residuals = system.substituted(system.residuals)
-    if not derivation.ring.entries:
+    taus, back = tau_definitions(derivation, system)
+    if derivation.ring.entries:
         # with a free element in several slots the residuals are long and share most of what they compute
-        residuals = [_nested(r, system.unknowns) for r in residuals]
+        residuals = compile_program(system.residuals, dict(system.definitions))
+    else:
+        residuals = compile_program([_nested(r, system.unknowns) for r in system.substituted(system.residuals)])
     return Plan(
         system.unknowns,
-        compile_program(residuals),
+        residuals,
         compile_program([system.origin[u] for u in system.unknowns]),
-        {name: k for k, name in enumerate(exprs)},
-        compile_program(list(exprs.values())),
-        compile_program(system.substituted(list(system.values.values()))),
+        {name: k for k, name in enumerate(taus)},
+        compile_program(list(taus.values()), back),
+        compile_program(list(system.values.values()), dict(system.definitions)),
     )
 
 

@@ -7,8 +7,8 @@ numbers in place of symbols. With ``nu = g (1 - rho g)^-1`` and ``R(x) = (1 + nu
 
 so that expectations of ``x^j / det`` and ``x^j / det^2`` are all that is needed. A Haar matrix has its rational rule.
 
-The map ``kappa -> rho`` sends the half plane ``Re V kappa > 0`` into its closure, where V says how the slots mirror each
-other in a rotated pencil; so ``kappa = nu^-1`` belongs to the criterion for the branch.
+The map ``kappa -> rho`` sends the half plane ``Re V kappa > 0`` into its closure, where V says how the slots mirror
+each other in a rotated pencil; so ``kappa = nu^-1`` belongs to the criterion for the branch.
 """
 
 from __future__ import annotations

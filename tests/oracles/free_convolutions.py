@@ -56,7 +56,7 @@ def multiplicative(z, a, b, steps=20000):
 
 
 def projections(z, alpha, beta):
-    """m(z) of PQP for free projections of traces alpha and beta: (z - 1) u^2 + (z - a - b) u - a b = 0, m = -(1 + u)/z."""
+    """m(z) = -(1 + u)/z of PQP, P and Q free of traces a and b: (z - 1) u^2 + (z - a - b) u - a b = 0."""
     z = complex(z)
     middle, root = z - alpha - beta, cmath.sqrt((z - alpha - beta) ** 2 + 4 * (z - 1) * alpha * beta)
     # u vanishes at infinity, and Im m > 0 above the axis
@@ -81,7 +81,7 @@ def wachter_density(x, alpha, beta):
 
 def arcsine(x, radius=2.0):
     """Density of U + U* (radius 2), and of the free sum of two symmetric signs."""
-    return 1 / (pi * sqrt(radius**2 - x**2))
+    return 1 / (pi * sqrt(radius**2 - x * x))
 
 
 def semicircle_plus_haar(x):
@@ -95,7 +95,7 @@ def alternating_fourth(x1, x2, y1, y2):
 
 
 def alternating_sixth(x, y):
-    """phi(X Y X Y X Y) from the first three moments of each, by the cumulants of X and the complements of partitions."""
+    """phi(X Y X Y X Y) from three moments of each: cumulants of X, moments of Y over the complements."""
     (x1, x2, x3), (y1, y2, y3) = x, y
     k1, k2, k3 = x1, x2 - x1**2, x3 - 3 * x1 * x2 + 2 * x1**3
     # sum over non-crossing partitions of the three X, and the moments of Y over the Kreweras complement
