@@ -174,8 +174,8 @@ def _nodes(owners: tuple[MatrixLetter, ...], law: AtomicLaw | NodeLaw, kind: Any
         _check_points(owners[0], (law.lower, law.upper))
         if isinstance(kind, BallKind):
             raise CertificationError(
-                f"the law of {owners[0].name} is {law.described} and cannot be certified: the error of its quadrature is "
-                f"not enclosed; give atoms or an array"
+                f"the law of {owners[0].name} is {law.described} and cannot be certified: the error of its quadrature "
+                f"is not enclosed; give atoms or an array"
             )
         points, weights = law.nodes(kind.bits if isinstance(kind, MpKind) else 53)
         return [kind.nodes(points)], kind.nodes(weights)
