@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Basic, Expr, MatAdd, MatMul, MatrixExpr, Symbol, ZeroMatrix, sympify
+from sympy import Basic, Expr, MatAdd, MatMul, MatPow, MatrixExpr, Symbol, ZeroMatrix, sympify
 
 from .dyson import DysonEquation, dyson_equation
 from .eliminate import Elimination, eliminate
-from .errors import CommutationError, DimensionError, ResolventError
+from .errors import CommutationError, DimensionError, NotRationalError, ResolventError
 from .field import Field, Fraction
 from .merge import merge_equal
 from .nodes import Eye, Letter, Node, Prod, Sum
@@ -124,6 +124,7 @@ def read_problem(
 ) -> Problem:
     """Check what was declared; conflicts raise."""
     exprs = list(exprs)
+    _check_degrees(exprs)
     letters = letters_of(exprs)
     if not any(isinstance(letter, RandomMatrix | FreeMatrix) for letter in letters):
         raise ResolventError("the expression contains no random matrix; there is no limit to derive")
@@ -168,6 +169,17 @@ def read_problem(
         families.append(family)
     declared = {pair: sympify(value) for pair, value in (inner or {}).items()}
     return Problem(letters, space_of, products, tuple(families), declared)
+
+
+def _check_degrees(exprs: Iterable[Basic]) -> None:
+    """A power whose exponent is a symbol has no pencil: its number of factors is not bounded."""
+    for expr in exprs:
+        for power in expr.atoms(MatPow):
+            if power.exp.free_symbols:
+                raise NotRationalError(
+                    f"{power} is a product of unbounded degree: the exponent {power.exp} is not an integer; take the "
+                    f"limit for a number in its place, for example {power.base}**3"
+                )
 
 
 def read_families(commuting: Iterable[Iterable] | None) -> list[tuple]:

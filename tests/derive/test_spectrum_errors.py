@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import I, Identity, Rational, Symbol, log
+from sympy import I, Identity, MatPow, Rational, Symbol, Trace, log
 
 from derive import (
     BranchError,
@@ -18,6 +18,8 @@ from derive import (
     Wigner,
     atomic,
     density,
+    dimensions,
+    limit,
     spectrum,
 )
 from derive.nodes import Letter
@@ -151,3 +153,12 @@ def test_no_proof_without_a_curve():
     law = MODELS["law-plus-wigner"].law()
     with pytest.raises(CertificationError, match="algebraic"):
         law.certify({A: density(Rational(1, 2), (x, -1, 1))})
+
+
+@pytest.mark.parametrize("integer", [True, None])
+def test_a_product_of_unbounded_degree(integer):
+    n, k = dimensions("n"), Symbol("k", integer=integer, positive=True)
+    W = Wigner("W", n, variance=1 / n)
+    for ask in (lambda: spectrum(MatPow(W, k)), lambda: limit(Trace(MatPow(W, k)) / n)):
+        with pytest.raises(NotRationalError, match=r"unbounded degree: the exponent k is not an integer.*W\*\*3"):
+            ask()
