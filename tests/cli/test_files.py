@@ -70,7 +70,9 @@ def test_a_document_that_does_not_compile(tmp_path):
 def test_an_interrupted_process_leaves_nothing(tmp_path, kill):
     """Interrupted while the file is half-written: the sibling goes, the status is 130."""
     code = (
-        "import sys, time; from derive import cli, cli_files, entry\n"
+        "import signal, sys, time; from derive import cli, cli_files, entry\n"
+        # a job in the background of a shell starts with interrupts ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def run(argv):\n"
         "    with cli_files.replacing('a.tex') as sibling:\n"
         "        sibling.write_text('half'); time.sleep(60)\n"
