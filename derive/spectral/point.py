@@ -76,6 +76,12 @@ class PointSpectrum:
 
     def edges(self, digits: int | None = None) -> list[tuple[Any, Any]]:
         """All intervals, in floats or in mpmath numbers."""
+        if self.support.branch is None:
+            # found by a scan, which may have missed what the solver could not reach: the mass tells
+            _ = self.pieces
+        return self._ends(digits)
+
+    def _ends(self, digits: int | None = None) -> list[tuple[Any, Any]]:
         out = []
         for interval in self.support.intervals:
             low, high = interval.ends[0], interval.ends[-1]
@@ -100,7 +106,7 @@ class PointSpectrum:
         if abs(total - 1) > _MASS:
             raise BranchError(
                 f"the bulk and the atoms of the spectrum have mass {total:.10g} together, expected 1: an interval of "
-                f"the support was missed or the branch was lost; edges {self.edges()}, atoms {dict(support.atoms)}"
+                f"the support was missed or the branch was lost; edges {self._ends()}, atoms {dict(support.atoms)}"
             )
         for piece in out:
             heights = piece.weight(np.linspace(0, 1, 257)[1:-1])

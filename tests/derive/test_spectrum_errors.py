@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import I, Identity, MatPow, Rational, Symbol, Trace, log
+from sympy import I, Identity, MatPow, Rational, Symbol, Trace, log, tanh
 
 from derive import (
     BranchError,
@@ -18,6 +18,7 @@ from derive import (
     Wigner,
     atomic,
     density,
+    derivative_law,
     dimensions,
     limit,
     spectrum,
@@ -162,3 +163,17 @@ def test_a_product_of_unbounded_degree(integer):
     for ask in (lambda: spectrum(MatPow(W, k)), lambda: limit(Trace(MatPow(W, k)) / n)):
         with pytest.raises(NotRationalError, match=r"unbounded degree: the exponent k is not an integer.*W\*\*3"):
             ask()
+
+
+def test_an_edge_that_the_scan_missed_is_not_given():
+    """The support of a tanh layer starts at 0, where the solver gives up: no edge rather than a wrong one."""
+    n, h = dimensions("n"), Symbol("h", real=True)
+    D = Deterministic("D", n, n, symmetric=True)
+    W = Gaussian("W", n, n, variance=Rational(3, 2) / n)
+    law = spectrum(D * W * W.T * D)
+    try:
+        ((low, _),) = law.edges({D: derivative_law(tanh(h), Rational(1, 2))})
+    except BranchError as error:
+        assert "did not converge" in str(error) or "mass" in str(error)
+    else:
+        assert abs(low) < 1e-9
