@@ -156,8 +156,8 @@ def _linear_solution(
     poly = Fraction(field, (field.generator(unknown) - value).num, field.one.num)
     if poly.num.degrees()[unknown] != 1:
         return None
-    zero = field.subs(poly, {unknown: field.zero})
-    return -(zero / (field.subs(poly, {unknown: field.one}) - zero))
+    constant, slope = field.linear(poly, unknown)
+    return -(constant / slope)
 
 
 def _merge_shifts(
@@ -223,13 +223,12 @@ def _eliminate_linear(
             for v in pending:
                 if degrees[v] != 1:
                     continue
-                zero = field.subs(poly, {v: field.zero})
-                slope = field.subs(poly, {v: field.one}) - zero
+                constant, slope = field.linear(poly, v)
                 # an equation without traces leaves the trace to the fixed point: kappa/l - 1, not f kappa T / l
                 traces = sum(bool(d) for g, d in enumerate(degrees) if g in ring.traces)
                 rank = (open_, traces, len(slope.num.monoms()), len(poly.num.monoms()), v, name)
                 if best is None or rank < best[0]:
-                    best = (rank, name, v, -(zero / slope), slope)
+                    best = (rank, name, v, -(constant / slope), slope)
         if best is None:
             return None
         _, name, v, value, slope = best

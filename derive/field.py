@@ -250,6 +250,11 @@ class Field:
                 factors.append(Pow(expr, power * multiplicity))
         return Mul(sign, *factors)
 
+    def linear(self, poly: Fraction, v: int) -> tuple[Fraction, Fraction]:
+        """Constant and slope of a polynomial that is of degree 1 in the generator ``v``."""
+        constant = self.subs(poly, {v: self.zero})
+        return constant, self.subs(poly, {v: self.one}) - constant
+
     def subs(self, frac: Fraction, replacement: dict[int, Fraction]) -> Fraction:
         """Replace generators (by position) by fractions."""
         if not frac or not replacement or not (frac.generators() & replacement.keys()):

@@ -28,8 +28,8 @@ def other_spellings(
         if len(linear) == 1 and linear[0] not in out:
             v = linear[0]
             poly = Fraction(field, residual.num, field.one.num)
-            zero = field.subs(poly, {v: field.zero})
-            out[v] = -(zero / (field.subs(poly, {v: field.one}) - zero))
+            constant, slope = field.linear(poly, v)
+            out[v] = -(constant / slope)
     return [dict(kept) | out] if out else []
 
 
@@ -67,8 +67,8 @@ def isolate(ring: Ring, poly: Fraction, unknown: int) -> Fraction | None:
     field = ring.field
     options: list[Fraction] = []
     if poly.num.degrees()[unknown] == 1:
-        zero = field.subs(poly, {unknown: field.zero})
-        options.append(-(zero / (field.subs(poly, {unknown: field.one}) - zero)))
+        constant, slope = field.linear(poly, unknown)
+        options.append(-(constant / slope))
     lone = tuple(1 if k == unknown else 0 for k in range(len(poly.num.degrees())))
     coefficients = dict(zip((tuple(int(x) for x in m) for m in poly.num.monoms()), poly.num.coeffs(), strict=True))
     if lone in coefficients:
