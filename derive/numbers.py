@@ -21,7 +21,7 @@ from sympy import Basic, Expr, Float, I, Integer, Rational, S
 
 from .errors import ParameterError
 
-__all__ = ["as_array", "exact"]
+__all__ = ["as_array", "check_digits", "exact"]
 
 # "12", "-.5", "1e-3", "1/2", "3/4e2" is not one: a fraction has plain integers
 _REAL = r"(?:\d+\s*/\s*\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -32,6 +32,12 @@ _NUMBER = re.compile(
 )
 _LONGEST = 2000  # characters; a number somebody typed is shorter, and int("9" * 10**7) would hang
 _LARGEST_EXPONENT = 5000
+
+
+def check_digits(digits: Any) -> None:
+    """Raise unless ``digits`` is a number of digits that can be asked for."""
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 10000:
+        raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
 
 
 def exact(value: Any, name: str = "value") -> Expr:

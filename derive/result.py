@@ -14,6 +14,7 @@ from sympy import Eq, Expr, Poly, Symbol
 from .bind import Binding, bind
 from .curve import algebraic_curve
 from .errors import BranchError, ParameterError
+from .numbers import check_digits
 from .pipeline import Derivation, field_symbols
 from .scan import walk
 from .solve.status import Status
@@ -355,8 +356,7 @@ class Limit:
 
         from .solve.digits import evaluate_digits
 
-        if not isinstance(digits, int) or not 1 <= digits <= 10000:
-            raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
+        check_digits(digits)
         if self._changed is not None:
             raise ParameterError("a changed system is evaluated in double precision only")
         binding.exact()

@@ -23,10 +23,10 @@ from flint import acb, arb, ctx, fmpz
 from sympy import Symbol
 
 from ..bind import Binding
-from ..errors import CertificationError, ParameterError
+from ..errors import CertificationError
 from ..lower.balls import BallKind
 from ..lower.digits import MpKind
-from ..numbers import exact
+from ..numbers import check_digits, exact
 from ..pipeline import Derivation
 from ..ring import Ring
 from ..system import System
@@ -239,8 +239,7 @@ def certify(
     """See the module's docstring; ``start`` and ``tau`` (double precision) override the solution that is certified."""
     import array_api_compat.numpy as xp
 
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 10000:
-        raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
+    check_digits(digits)
     if start is None:
         solution = evaluate_batch(derivation, system, binding, xp)
         if solution.status[0] != 0:

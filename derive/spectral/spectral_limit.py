@@ -11,6 +11,7 @@ from sympy import Eq, Expr, MatrixExpr, Symbol
 from ..bind import Binding
 from ..errors import ParameterError
 from ..functionals import Alignment, Eigenvalue, SpectralFunctional
+from ..numbers import check_digits
 from ..pipeline import Derivation
 from ..read import Reader
 from ..scan import letters_of, square_roots
@@ -314,8 +315,8 @@ class SpectralLimit:
         if device not in ("cpu", "gpu"):
             raise ParameterError(f"device must be 'cpu' or 'gpu', got {device!r}")
         binding = self.bind(params)
-        if digits is not None and (not isinstance(digits, int) or not 1 <= digits <= 10000):
-            raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
+        if digits is not None:
+            check_digits(digits)
         if digits is not None and self.changed is not None:
             raise ParameterError("a changed system is evaluated in double precision only")
         if digits is not None:

@@ -12,7 +12,7 @@ from sympy import Basic, Expr, Identity, MatrixExpr, Poly, Symbol, Trace
 from ..bind import Binding, bind
 from ..errors import DimensionError, NotRationalError, ParameterError
 from ..limits import limit
-from ..numbers import as_array
+from ..numbers import as_array, check_digits
 from ..pipeline import read_problem
 from ..read import Reader
 from ..result import Limit
@@ -241,8 +241,7 @@ class Spectrum:
         """
         from .certificate import certified_density, certified_edges
 
-        if not isinstance(digits, int) or not 1 <= digits <= 10000:
-            raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
+        check_digits(digits)
         point = self.at(params)
         return certified_edges(point, digits) if x is None else certified_density(point, x, digits)
 

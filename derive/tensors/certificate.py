@@ -18,6 +18,7 @@ from ..errors import CertificationError, ParameterError
 from ..lower.algebra import Algebra
 from ..lower.balls import BallKind
 from ..lower.program import compile_program
+from ..numbers import check_digits
 from ..solve.certify import Certificate, krawczyk, to_ball
 from ..solve.linear import solve_dense
 from .equations import TensorEquations
@@ -38,8 +39,7 @@ _STATEMENT = (
 
 def certify_tensor(limit: TensorLimit, binding: Binding, digits: int) -> Certificate:
     """See :meth:`TensorLimit.certify`."""
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 10000:
-        raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
+    check_digits(digits)
     if limit.changed is not None:
         raise ParameterError("a changed system has no certificate")
     params = binding.exact()

@@ -14,6 +14,7 @@ from sympy import Eq, Expr, Symbol
 
 from ..bind import Binding, bind
 from ..errors import BranchError, ParameterError
+from ..numbers import check_digits
 from ..regime import Regime
 from ..steps import Step
 from ..symbols import MatrixLetter, Signal
@@ -264,8 +265,8 @@ class TensorLimit:
 
         if device not in ("cpu", "gpu"):
             raise ParameterError(f"device must be 'cpu' or 'gpu', got {device!r}")
-        if digits is not None and (isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 10000):
-            raise ParameterError(f"digits must be a whole number between 1 and 10000, got {digits!r}")
+        if digits is not None:
+            check_digits(digits)
         result = evaluate_tensor(self, self.bind(params), digits)
         if full_output:
             return result
