@@ -16,13 +16,13 @@ import numpy as np
 from ..regime import Regime
 from ..ring import Ring
 from .component import Component, hermitised
-from .dense import floating, hermitian_range
+from .dense import coupled_groups, floating, hermitian_nodes, hermitian_range
 from .linear import solve_small
 from .matrix_equation import MatrixEquation, Numbers
 from .rotation import multipliers, rotated, rotations
 from .status import Status
 
-__all__ = ["BranchSolution", "solve_component"]
+__all__ = ["BranchSolution", "accepted", "solve_component"]
 
 # a point is lifted from the axis by these heights in turn; the end of the path is the axis itself
 _HEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
@@ -145,7 +145,7 @@ def _solve_strict(equation: MatrixEquation, count: int) -> tuple[list[Any], Any]
     for steps in (6, 60, 600, 6000):
         tau = _average(equation, tau, None, steps)
         trial, error = _newton(equation, tau, None, 8)
-        good = (error < 1e-10) & _accepted(equation, trial, count)[0]
+        good = (error < 1e-10) & accepted(equation, trial, count)[0]
         best = _blend(xp, good & ~done, trial, best)
         done = done | good
         if bool(xp.all(done)):
@@ -156,7 +156,7 @@ def _solve_strict(equation: MatrixEquation, count: int) -> tuple[list[Any], Any]
     return best, xp.where(done, int(Status.CONVERGED), status)
 
 
-def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple[Any, Any]:
+def accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple[Any, Any]:
     """Whether the solution is the limit, and whether it lies inside the bulk (Re G does not vanish).
 
     Where Re G is not positive it must become so when the point is lifted off the axis: everywhere at a point outside
@@ -179,18 +179,40 @@ def _accepted(equation: MatrixEquation, tau: Sequence[Any], count: int) -> tuple
     G = G or equation.inverse(K)
     lift = solve_small(algebra.kind, equation.derivative(G, tau), equation.source(G, tau))
     slope = _rotated(equation, equation.slope(lift)) | equation.subordinations_lifted(G, tau, lift)
-    rise, steepest, _ = hermitian_range(algebra, slope, blocks, count)
-    accepted = positive | (flat & (rise > 0))
-    if not bool(xp.all(accepted | ~semidefinite)):
+    rise, _, _ = hermitian_range(algebra, slope, blocks, count)
+    good = positive | (flat & (rise > 0))
+    if not bool(xp.all(good | ~semidefinite)):
+        mixed = semidefinite & ~flat & ~positive & _becomes_positive(algebra, turned, slope, blocks, count)
+        return good | mixed, positive | mixed
+    return good, positive
+
+
+def _becomes_positive(
+    algebra: Any, turned: Mapping[tuple[int, int], Any], slope: Mapping[tuple[int, int], Any], blocks: int, count: int
+) -> Any:
+    """Whether a semidefinite matrix becomes positive when it is lifted along its slope.
+
+    Judged node by node and in every coupled group in its own units: where a law has values close to 0, parts of the
+    space that the noise hardly reaches stand next to parts that it reaches well.
+    """
+    xp = algebra.kind.xp
+    good = xp.ones(count, dtype=xp.bool)
+    for group in coupled_groups({**turned, **slope}, blocks):
+        own, rising = ({pos: x for pos, x in part.items() if pos[0] in group} for part in (turned, slope))
+        if not rising:
+            low, _, size = hermitian_nodes(algebra, own, group)
+            good = good & xp.all(low > _ZERO * size, axis=-1)
+            continue
+        _, _, size = hermitian_nodes(algebra, rising, group)
+        steepest = xp.broadcast_to(xp.max(size, axis=-1), (count,))
         step = _STEP / xp.where(steepest > 0, steepest, xp.ones_like(steepest))
-        lifted = dict(turned)
-        for slot, x in slope.items():
+        lifted = dict(own)
+        for slot, x in rising.items():
             term = algebra.scale(step, x)
             lifted[slot] = algebra.add(lifted[slot], term) if slot in lifted else term
-        low, _, _ = hermitian_range(algebra, lifted, blocks, count)
-        mixed = semidefinite & ~flat & ~positive & (low > 1e-3 * step * abs(rise)) & (low > 0)
-        return accepted | mixed, positive | mixed
-    return accepted, positive
+        low, _, _ = hermitian_nodes(algebra, lifted, group)
+        good = good & xp.all((low > 0) & (low > 1e-3 * step[:, None] * size), axis=-1)
+    return good
 
 
 def _rotated(equation: MatrixEquation, K: Mapping[tuple[int, int], Any]) -> dict[tuple[int, int], Any]:
@@ -233,8 +255,8 @@ def _solve_lifted(equation: MatrixEquation, boundary: np.ndarray) -> tuple[list[
             steepness = xp.where(good, rise / y**0.5, steepness)
             mass = xp.where(good, y * traces, mass)
         ground, error = _newton(equation, tau, None, 12)
-        accepted, positive = _accepted(equation, ground, count)
-        new = (error < 1e-10) & accepted & (status == int(Status.NOT_CONVERGED))
+        limits, positive = accepted(equation, ground, count)
+        new = (error < 1e-10) & limits & (status == int(Status.NOT_CONVERGED))
         inside = new & positive & real & ~asked
         status = xp.where(new, int(Status.CONVERGED), status)
         status = xp.where(inside, int(Status.INSIDE_BULK), status)

@@ -5,12 +5,12 @@ Blocks that are not coupled are looked at apart; multiples of the identity and d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..lower.element import ARRAYS, Element
 
-__all__ = ["coupled_groups", "dense_blocks", "floating", "hermitian_range", "magnitude"]
+__all__ = ["coupled_groups", "dense_blocks", "floating", "hermitian_nodes", "hermitian_range", "magnitude"]
 
 
 def coupled_groups(entries: Mapping[tuple[int, int], Any], count: int) -> list[list[int]]:
@@ -65,28 +65,8 @@ def hermitian_range(
     xp = algebra.kind.xp
     low = high = size = None
     for group in coupled_groups(entries, blocks):
-        inside = {pos: x for pos, x in entries.items() if pos[0] in group}
-        mode, sizes = dense_blocks(inside, group)
-        if len(group) == 1 and mode == "scalar" and inside:
-            # the common case: one multiple of the identity, no axis to reduce over
-            data = floating(xp, inside[group[0], group[0]].data)
-            bottom = top = xp.real(data) if _complex(xp, data) else data
-            scale = magnitude(xp, data)
-        elif len(group) == 1 and mode != "matrix":
-            values = inside[group[0], group[0]].data if inside else xp.zeros((1, 1))
-            real, largest = xp.real(values) if _complex(xp, values) else values, abs(values)
-            bottom, top, scale = xp.min(real, axis=0), xp.max(real, axis=0), xp.max(largest, axis=0)
-        elif len(group) == 2 and mode != "matrix":
-            bottom, top, scale = _pair(xp, inside, group, mode)
-        else:
-            dense = _assemble(xp, inside, group, mode, sizes)
-            scale = xp.max(abs(dense), axis=(-3, -2, -1))
-            # LAPACK gives up on a batch in which one matrix is not finite
-            finite = xp.isfinite(scale)
-            dense = xp.where(finite[..., None, None, None], dense, xp.zeros_like(dense))
-            eigenvalues = xp.linalg.eigvalsh((dense + xp.conj(xp.matrix_transpose(dense))) / 2)
-            lost = xp.where(finite, xp.zeros_like(scale), xp.full_like(scale, xp.nan))
-            bottom, top = xp.min(eigenvalues, axis=(-2, -1)) + lost, xp.max(eigenvalues, axis=(-2, -1)) + lost
+        lows, highs, sizes = hermitian_nodes(algebra, entries, group)
+        bottom, top, scale = xp.min(lows, axis=-1), xp.max(highs, axis=-1), xp.max(sizes, axis=-1)
         if relative:
             unit = xp.where(scale > 0, scale, xp.ones_like(scale))
             bottom, top, scale = bottom / unit, top / unit, xp.ones_like(scale)
@@ -97,11 +77,35 @@ def hermitian_range(
     return tuple(xp.broadcast_to(x, (count,)) for x in (low, high, size))
 
 
+def hermitian_nodes(
+    algebra: Any, entries: Mapping[tuple[int, int], Element], group: Sequence[int]
+) -> tuple[Any, Any, Any]:
+    """(smallest, largest, size) of one coupled group at every node of its laws: arrays (points or 1, nodes or 1)."""
+    xp = algebra.kind.xp
+    inside = {pos: x for pos, x in entries.items() if pos[0] in group}
+    mode, sizes = dense_blocks(inside, list(group))
+    if len(group) == 1 and mode != "matrix":
+        # a multiple of the identity, or a diagonal matrix
+        values = _lift(xp, inside[group[0], group[0]], mode) if inside else xp.zeros((1, 1))
+        real = xp.real(values) if _complex(xp, values) else values
+        return real, real, magnitude(xp, values)
+    if len(group) == 2 and mode != "matrix":
+        return _pair(xp, inside, list(group), mode)
+    dense = _assemble(xp, inside, list(group), mode, sizes)
+    scale = xp.max(abs(dense), axis=(-2, -1))
+    # LAPACK gives up on a batch in which one matrix is not finite
+    finite = xp.isfinite(scale)
+    dense = xp.where(finite[..., None, None], dense, xp.zeros_like(dense))
+    eigenvalues = xp.linalg.eigvalsh((dense + xp.conj(xp.matrix_transpose(dense))) / 2)
+    lost = xp.where(finite, xp.zeros_like(scale), xp.full_like(scale, xp.nan))
+    return xp.min(eigenvalues, axis=-1) + lost, xp.max(eigenvalues, axis=-1) + lost, scale
+
+
 def _pair(xp: Any, inside: Mapping[tuple[int, int], Element], group: list[int], mode: str) -> tuple[Any, Any, Any]:
     """Two coupled blocks: the eigenvalues of a Hermitian 2 x 2 matrix in closed form."""
     a, b = group
     lifted = {pos: _lift(xp, x, mode) for pos, x in inside.items()}
-    zero = xp.zeros(1)
+    zero = xp.zeros((1, 1))
     p, q = (xp.real(x) if _complex(xp, x) else x for x in (lifted.get((a, a), zero), lifted.get((b, b), zero)))
     r, s = lifted.get((a, b), zero), lifted.get((b, a), zero)
     off = abs(r + (xp.conj(s) if _complex(xp, s) else s)) / 2
@@ -109,7 +113,7 @@ def _pair(xp: Any, inside: Mapping[tuple[int, int], Element], group: list[int], 
     scale = abs(lifted.get((a, a), zero))
     for x in (lifted.get((b, b), zero), r, s):
         scale = xp.maximum(scale, abs(x))
-    return xp.min(middle - half, axis=-1), xp.max(middle + half, axis=-1), xp.max(scale, axis=-1)
+    return middle - half, middle + half, scale
 
 
 def _complex(xp: Any, x: Any) -> bool:

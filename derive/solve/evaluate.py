@@ -175,7 +175,8 @@ def _solve_quickly(
     """One piece of the batch by ``quick.py``; points it did not settle have a status other than 0."""
     count = batch.count if index is None else len(index)
     numbers = batch.numbers(index)
-    quick = solve_quick(batch.derivation, components, numbers, count, effort)
+    boundary = batch.boundary if index is None else batch.boundary[index]
+    quick = solve_quick(batch.derivation, components, numbers, count, effort, boundary)
     if quick is None:
         return None
     unknowns, accepted, error = quick

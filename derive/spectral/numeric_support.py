@@ -27,6 +27,7 @@ _GRID = 601
 _NODES = 24
 _QUIET = 1e-9  # Im m relative to |m| below which a boundary value is real
 _SNAP = 1e-9
+_NOISE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +207,8 @@ def _atoms(transform: Transform, scan: _Scan, reach: float) -> dict[Expr, Expr]:
     if np.all(np.isfinite(masses)) and masses[1] > 1e-3 and abs(masses[0] / masses[1] - 1) < 1e-3:
         atoms[Integer(0)] = Float(float(masses[1]), 12)
     inside, m = scan.inside, scan.m.real
-    falls = np.flatnonzero(~inside[1:] & ~inside[:-1] & (m[1:] < m[:-1]))
+    # not by rounding: two points that close the bracket of an edge are almost the same
+    falls = np.flatnonzero(~inside[1:] & ~inside[:-1] & (m[1:] < m[:-1] - _NOISE * np.abs(m[:-1])))
     for k in falls:
         low, high = scan.x[k], scan.x[k + 1]
         if low <= 0 <= high and atoms:

@@ -2,7 +2,8 @@
 
 At an end of ramification index r the transform is a power series in ``(x - a)^(1/r)`` times a power, so that with
 ``x - a ~ t^r`` the function ``m(x(t)) x'(t)`` is analytic on the closed piece: square-root edges (r = 2), hard edges
-such as ``x^(-2/3)`` (r = 3) and plain points (r = 1) alike. A series in t then converges geometrically.
+such as ``x^(-2/3)`` (r = 3) and plain points (r = 1) alike. A series in t then converges geometrically. Next to a hard
+edge whose power of x carries a slowly varying factor there is no such t; there the logarithm of the distance serves.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from scipy.special import beta, betainc, betaincinv
 
 from ..errors import BranchError
 
-__all__ = ["Piece", "Variable", "expand"]
+__all__ = ["Logarithm", "Piece", "Variable", "expand"]
 
 _SMALLEST, _LARGEST = 32, 512
 _TAIL = 2e-14
 _ROUGH = 1e-2
 _LOOSE = 1e-12
 _DEPTH = 60
+_REACH = 32.0  # exp(-32) is the share of the mass beyond the last distance of a logarithm
 
 
 Boundary = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
@@ -91,13 +93,68 @@ class Variable:
         return (low + high) / 2
 
 
+@dataclass(frozen=True)
+class Logarithm:
+    """``log |x - edge|`` is linear in t, between two distances; ``side`` is the sign of ``x - edge``.
+
+    The piece that is nearest to the edge counts as reaching it: the mass beyond ``near`` is below rounding.
+    """
+
+    edge: float
+    near: float
+    far: float
+    side: int
+    reaches: bool = True
+
+    @property
+    def low(self) -> float:
+        return self._inner if self.side > 0 else self.edge - self.far
+
+    @property
+    def high(self) -> float:
+        return self.edge + self.far if self.side > 0 else self._inner
+
+    @property
+    def _inner(self) -> float:
+        return self.edge if self.reaches else self.edge + self.side * self.near
+
+    @property
+    def _rate(self) -> float:
+        return float(np.log(self.far / self.near))
+
+    def _distance(self, t: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+        away = t if self.side < 0 else 1 - t if rest is None else rest
+        return self.far * np.exp(-self._rate * away)
+
+    def __call__(self, t: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+        """x(t); ``rest`` is 1 - t where it is known better than by subtraction."""
+        return self.edge + self.side * self._distance(t, rest)
+
+    def slope(self, t: np.ndarray) -> np.ndarray:
+        """dx/dt."""
+        return self._rate * self._distance(t)
+
+    def inverse(self, x: np.ndarray) -> np.ndarray:
+        """t of x, clipped to the piece."""
+        distance = np.clip(self.side * (x - self.edge), self.near, self.far)
+        away = np.log(self.far / distance) / self._rate
+        return away if self.side < 0 else 1 - away
+
+    def halves(self) -> tuple[Logarithm, Logarithm]:
+        """Two pieces that meet in the middle of this one, ascending."""
+        middle = float(np.sqrt(self.near * self.far))
+        inner = Logarithm(self.edge, self.near, middle, self.side, self.reaches)
+        outer = Logarithm(self.edge, middle, self.far, self.side, False)
+        return (inner, outer) if self.side > 0 else (outer, inner)
+
+
 @dataclass(frozen=True, eq=False)
 class Piece:
     """``series`` are the Chebyshev coefficients of ``m(x(t)) x'(t)`` on 0 <= t <= 1, m without the poles of atoms;
     ``error`` is the size of their tail.
     """
 
-    variable: Variable
+    variable: Variable | Logarithm
     series: np.ndarray
     error: float
 
@@ -138,12 +195,14 @@ class Piece:
         return np.where(mass <= 0, 0.0, np.where(mass >= self.mass * (1 - 4e-16), 1.0, t))
 
 
-def expand(variable: Variable, boundary: Boundary, depth: int = 0) -> list[Piece]:
+def expand(
+    variable: Variable | Logarithm, boundary: Boundary, depth: int = 0, hard: float | None = None
+) -> list[Piece]:
     """The series of one piece; the number of nodes doubles until the coefficients have fallen to rounding.
 
     ``boundary(x, slope, guesses)`` is m(x + i0) at ascending points, where ``m slope`` is smooth in the number of the
     point, and near the guesses if there are any. Where a singularity off the axis, or a neighbouring edge, is so near
-    that this takes many nodes, the piece is halved.
+    that this takes many nodes, the piece is halved. ``hard`` is an edge at which the logarithm may be tried.
     """
     count = _SMALLEST
     best: tuple[float, np.ndarray] | None = None
@@ -164,8 +223,10 @@ def expand(variable: Variable, boundary: Boundary, depth: int = 0) -> list[Piece
         count *= 2
     assert best is not None
     tail, series = best
+    if tail > _LOOSE and depth > 0 and isinstance(variable, Variable) and hard in (variable.low, variable.high):
+        return expand(_logarithm(variable, hard), boundary, depth)
     if tail > _LOOSE and depth < _DEPTH:
-        return [piece for half in variable.halves() for piece in expand(half, boundary, depth + 1)]
+        return [piece for half in variable.halves() for piece in expand(half, boundary, depth + 1, hard)]
     if tail > _LOOSE:
         raise BranchError(
             f"the density next to {variable.low:.10g} is not resolved: it is neither analytic nor a power there"
@@ -173,6 +234,14 @@ def expand(variable: Variable, boundary: Boundary, depth: int = 0) -> list[Piece
     size = np.abs(series)
     keep = int(np.flatnonzero(size > 1e-17 * np.max(size))[-1]) + 1
     return [Piece(variable, series[:keep], tail)]
+
+
+def _logarithm(variable: Variable, edge: float) -> Logarithm:
+    """The logarithmic variable on the same piece: the mass near the edge falls like a power 1/turns."""
+    side = 1 if edge == variable.low else -1
+    turns = variable.turns[0] if side > 0 else variable.turns[1]
+    length = variable.high - variable.low
+    return Logarithm(edge, length * float(np.exp(-_REACH * max(turns, 2))), length, side)
 
 
 def _coefficients(values: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from ..laws import ArrayLaw, as_law
 from ..numbers import exact
 from ..result import Limit
 from .branch_point import branch_point
+from .hard_edge import Anchor, anchor, continued
 from .numeric_support import numeric_support
 from .pieces import Piece, as_variable, expand
 from .point_curve import PointCurve, curve_at
@@ -101,7 +102,7 @@ class PointSpectrum:
                 ends, turns = (None, 0.0, None), (turns[0], 1, turns[1])
             for k in range(len(ends) - 1):
                 variable = as_variable(ends[k], ends[k + 1], (turns[k], turns[k + 1]), scale)
-                out += expand(variable, self._boundary)
+                out += expand(variable, self._boundary, hard=None if support.branch is not None else 0.0)
         total = sum(piece.mass for piece in out) + float(sum(support.atoms.values()))
         if abs(total - 1) > _MASS:
             raise BranchError(
@@ -119,7 +120,7 @@ class PointSpectrum:
         branch = self.support.branch
         values = None
         if branch is None or branch.curve.degree > _STEEP:
-            values = self.transform(x + 0j)
+            values = self._values(x) if branch is None else self.transform(x + 0j)
         if branch is not None and (values is None or not np.all(np.isfinite(values))):
             return branch.along(x, slope, guesses, self._poles)
         assert values is not None
@@ -129,6 +130,29 @@ class PointSpectrum:
         for place, mass in self.support.atoms.items():
             values = values - float(mass) / (float(place) - x)
         return values
+
+    def _values(self, x: np.ndarray) -> np.ndarray:
+        """m(x + i0) from the solver of the limit, continued towards a hard edge at 0 that it does not reach."""
+        values = np.full(x.shape, np.nan, dtype=complex)
+        left = np.ones(x.shape, dtype=bool)
+        for start in self._anchors:
+            near = (np.sign(start.x[1]) * x > 0) & (np.abs(x) < abs(start.x[1]))
+            if near.any():
+                values[near] = continued(self.law, self.z, self.params, start, x[near])
+                left &= ~near
+        if left.any():
+            values[left] = self.transform(x[left] + 0j)
+        return values
+
+    @cached_property
+    def _anchors(self) -> tuple[Anchor, ...]:
+        """Where boundary values are continued from: one per side of 0 on which the bulk reaches it."""
+        starts = []
+        for interval in self.support.intervals:
+            ends = [float(end) for end in interval.ends if end is not None]
+            reaches = [end for end in (ends[0], ends[-1]) if 0 in ends and end != 0]
+            starts += [anchor(self.law, self.z, self.params, reach) for reach in reaches]
+        return tuple(start for start in starts if start is not None)
 
     @cached_property
     def _poles(self) -> list[tuple[arb, arb]]:
@@ -172,7 +196,7 @@ class PointSpectrum:
 
     def _direct(self, x: np.ndarray, series: np.ndarray) -> np.ndarray:
         """From the solver itself, the series where it fails."""
-        values = self.transform(x + 0j).imag / np.pi
+        values = self._values(x).imag / np.pi
         return np.where(np.isfinite(values) & (values > 0), values, series)
 
     def density_digits(self, x: Any, digits: int) -> Any:

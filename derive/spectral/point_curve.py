@@ -17,7 +17,7 @@ from sympy import Dummy, Poly, Rational, Symbol
 from ..curve import eliminate_unknowns, evaluations
 from ..errors import BranchError, ResolventError
 from ..field import Field
-from ..laws import DensityLaw
+from ..laws import NodeLaw
 from ..lower.algebra import Algebra
 from ..lower.fractions import FractionKind
 from ..lower.program import compile_program
@@ -162,7 +162,7 @@ def _eliminated(
     given = {key: v for key, v in params.items() if not isinstance(key, Symbol)}
     # a free element may have brought its law along
     laws = {m: m.law for m in law.letters if getattr(m, "law", None) is not None} | given
-    if any(isinstance(v, DensityLaw) for v in laws.values()):
+    if any(isinstance(v, NodeLaw) for v in laws.values()):
         return None
     field = Field([], spare=len(system.unknowns) + len(free) + len(law.parameters) + _SPARE)
     kind = FractionKind(field)
