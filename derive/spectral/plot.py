@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _POINTS = 400  # per piece
+_MASSLESS = 1e-9
 
 
 def draw(point: PointSpectrum, title: str, sample: Any, bins: Any, axes: Axes | None, label: str) -> Figure:
@@ -31,6 +32,8 @@ def draw(point: PointSpectrum, title: str, sample: Any, bins: Any, axes: Axes | 
     for number, piece in enumerate(point.pieces):
         # equidistant in the angle of t: as dense at an edge as the density is steep there
         t = np.sin(np.linspace(0, np.pi / 2, _POINTS + 2)[1:-1]) ** 2
+        # a series in log x goes on to places that carry no mass
+        t = t[piece.weight(t) > _MASSLESS * np.max(piece.weight(t))]
         share = piece.weight(t) * np.sqrt(t * (1 - t))
         x, density = piece.variable(t), piece.weight(t) / piece.variable.slope(t)
         heights.append(density)

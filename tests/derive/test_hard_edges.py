@@ -78,6 +78,13 @@ def test_a_solution_that_is_lost_is_an_error(monkeypatch):
         law.edges(LAWS)
 
 
+def test_the_plot_rises_to_the_edge(one):
+    """No line falls to 0 at the hard edge, where the series goes on to places without mass."""
+    (axes,) = one.plot(LAWS).axes
+    x, y = np.concatenate([line.get_xydata() for line in axes.lines]).T
+    assert np.all(y[x < 1e-3] > 5)
+
+
 @pytest.mark.slow
 def test_two_layers_against_simulation():
     """Density of x^(-2/3) kind; the empirical distribution of eigenvalues, within a few 1/sqrt(n)."""
