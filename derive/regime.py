@@ -78,6 +78,8 @@ def read_regime(regime: Mapping, dims: Iterable[Symbol]) -> Regime:
     for dim, rule in regime.items():
         if not isinstance(dim, Symbol):
             raise RegimeError(f"the regime maps dimensions to ratios, e.g. {{p: c*n}}; {dim!r} is not a dimension")
+        if isinstance(rule, str):
+            raise RegimeError(f"the regime gives {dim} as text, {rule!r}; write it with symbols, e.g. {{{dim}: c*n}}")
         rules[dim] = sympify(rule)
     known = set(dims) | set(rules)
     for rule in rules.values():

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sympy import Expr, Symbol, preorder_traversal, sympify
 
-from ..errors import ParameterError
+from ..errors import DimensionError, ParameterError
 from ..numbers import exact
 from ..regime import read_regime
 from ..symbols import Signal
 from .equations import Key, derive_equations, functional_key, inner_product
 from .noiseless import gram_matrices
-from .reading import read_tensor
+from .reading import PlantedTensor, read_tensor
 from .symbols import BestRankOne, Overlap, SingularVector, TensorFunctional
 from .tensor_limit import TensorLimit
 
@@ -52,15 +52,47 @@ def tensor_limit(quantities: Mapping[str, Any], single: bool, regime: Mapping | 
     wanted = [functional_key(read, f) for f in functionals]
     keys = [k for k in wanted if isinstance(k, Key)]
     keys += [Key("value", step, None) for step in range(1, len(read.terms) + 1)]
-    declared = dict(inner or {})
-    for pair in declared:
-        if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(v, Signal) for v in pair)):
-            raise ParameterError(f"inner maps pairs of signals to numbers, such as {{(x1, x2): alpha}}; got {pair}")
+    declared = _declared(inner or {}, read, wanted)
+    _check_strengths(read, {*dims, found.base})
     taken = {s.name for e in (*read.expressions, *found.ratios.values(), *declared.values()) for s in _symbols(e)}
     derived = derive_equations(read, found, {k: _expr(v) for k, v in declared.items()}, keys, taken)
     result = TensorLimit(quantities, single, derived)
     _check_constant_gram(result)
     return result
+
+
+def _declared(inner: Mapping, read: PlantedTensor, wanted: Sequence[Any]) -> dict[tuple[Signal, Signal], Any]:
+    """The inner products that were given, each between two signals that can meet."""
+    known = {v for k in range(read.order) for v in read.vectors(k)}
+    known |= {k.what[0] for k in wanted if isinstance(k, Key) and k.kind == "overlap"}
+    out: dict[tuple[Signal, Signal], Any] = {}
+    for pair, value in inner.items():
+        if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(v, Signal) for v in pair)):
+            raise ParameterError(f"inner maps pairs of signals to numbers, such as {{(x1, x2): alpha}}; got {pair}")
+        v, w = pair
+        if v.shape != w.shape:
+            raise DimensionError(
+                f"the inner product of {v} and {w} was given, but {v} has dimension {v.shape[0]} and {w} {w.shape[0]}"
+            )
+        if v == w:
+            raise ParameterError(f"the inner product of {v} with itself is its norm2, declared with the signal")
+        if out.get((w, v), value) != value:
+            raise ParameterError(f"the inner product of {v} and {w} was given twice, as {out[w, v]} and as {value}")
+        for stranger in {v, w} - known:
+            names = ", ".join(sorted(x.name for x in known if isinstance(x, Signal)))
+            raise ParameterError(f"an inner product of {stranger} was given, which does not occur; there are {names}")
+        out[pair] = value
+    return out
+
+
+def _check_strengths(read: PlantedTensor, dims: Collection[Symbol]) -> None:
+    for term in (t for terms in read.terms for t in terms):
+        grown = sorted((s for s in term.coefficient.free_symbols if s in dims), key=str)
+        if grown:
+            raise DimensionError(
+                f"a term of the tensor has the strength {term.coefficient}, which changes with {grown[0]}; "
+                "with entries of variance of order 1/dimension, the limit is for strengths of order one"
+            )
 
 
 def _inside(functional: TensorFunctional, expr: Expr) -> bool:

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from sympy import Expr, Symbol
 
-from ..lower.algebra import Algebra
-from ..lower.arrays import ArrayKind
 from ..lower.program import Program, compile_program
 from .equations import Key, TensorEquations
+from .monomials import PolynomialSystem
 from .network import Estimate
 from .noiseless import Noiseless, dyson_keys
 from .reading import value_symbol
@@ -31,6 +30,9 @@ CONVERGED, EDGE, FOLD, LOST = range(4)
 
 _FIRST, _SMALLEST, _LARGEST = 0.05, 1e-11, 0.15
 _STEPS, _NEWTON = 400, 8
+# relative size of the last Newton step: in a large step on the way (the error after it is about its square), and where
+# the signs of determinants decide
+_NEAR, _SHARP, _LARGE = 1e-5, 1e-13, 1e-2
 
 
 @dataclass(frozen=True)
@@ -61,26 +63,23 @@ class NoisySystem:
     def program(self) -> Program:
         return compile_program(self.residuals)
 
+    @cached_property
+    def polynomials(self) -> PolynomialSystem:
+        return PolynomialSystem(self.residuals, [*self.unknowns, self.level])
+
     def at(self, x: np.ndarray, t: np.ndarray, env: Mapping[Symbol, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residual (batch, n), Jacobian (batch, n, n), derivative by the noise level (batch, n)."""
-        values = dict(env) | dict(zip(self.unknowns, x.T, strict=True)) | {self.level: t}
-        wrt = [*self.unknowns, self.level]
-        value, rows = self.program.jacobian(values, Algebra(ArrayKind(np), {}, {}), wrt)
-        batch, n = x.shape
-        residual = np.empty((batch, n))
-        jacobian = np.empty((batch, n, n + 1))
-        for i, (v, row) in enumerate(zip(value, rows, strict=True)):
-            residual[:, i] = v
-            for j, entry in enumerate(row):
-                jacobian[:, i, j] = entry
-        return residual, jacobian[:, :, :n], jacobian[:, :, n]
+        value, slope = self.polynomials.at(np.column_stack([x, t]), env)
+        return value, slope[:, :, :-1], slope[:, :, -1]
 
     def signs(self, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Signs of the determinant of the whole Jacobian, and of those of the block Dyson equations (batch, steps)."""
         own = [np.linalg.slogdet(jacobian[:, ix][:, :, ix])[0] for ix in map(np.array, self.dyson)]
         return np.linalg.slogdet(jacobian)[0], np.stack(own, axis=-1)
 
-    def newton(self, x: np.ndarray, t: np.ndarray, env: Mapping[Symbol, Any], steps: int = _NEWTON) -> tuple:
+    def newton(
+        self, x: np.ndarray, t: np.ndarray, env: Mapping[Symbol, Any], steps: int = _NEWTON, tolerance: Any = _SHARP
+    ) -> tuple:
         """Newton's iteration; the points that converged."""
         good = np.zeros(len(x), dtype=bool)
         last = np.full(len(x), np.inf)
@@ -90,7 +89,7 @@ class NoisySystem:
             step = _solve(jacobian, residual)
             x = x - step
             size = np.max(np.abs(step), axis=-1) / (1 + np.max(np.abs(x), axis=-1))
-            good = (size < 1e-13) | ((size < 1e-10) & (size >= 0.25 * last))
+            good = (size < tolerance) | ((size < 1e-10) & (size >= 0.25 * last))
             last = size
             if np.all(good | ~np.isfinite(size)):
                 break
@@ -129,7 +128,8 @@ def follow(system: NoisySystem, x: np.ndarray, env: Mapping[Symbol, Any]) -> Pat
             _, jacobian, slope = system.at(x[index], t[index], here)
             step = np.minimum(h[index], 1 - t[index])
             guess = x[index] - step[:, None] * _solve(jacobian, slope)
-            new, good, jacobian = system.newton(guess, t[index] + step, here)
+            tolerance = np.where(step > _LARGE, _NEAR, _SHARP)
+            new, good, jacobian = system.newton(guess, t[index] + step, here, tolerance=tolerance)
             a, b = system.signs(jacobian)
             near = np.max(np.abs(new - guess), axis=-1) < 0.2 * (1 + np.max(np.abs(new), axis=-1))
             stable = np.all(b == own[index], axis=-1)
@@ -143,7 +143,23 @@ def follow(system: NoisySystem, x: np.ndarray, env: Mapping[Symbol, Any]) -> Pat
             end[active & finished] = CONVERGED
             end[short & ~finished] = why[short & ~finished]
             active &= ~finished & ~short
+        x, end = _sharpened(system, Path(x, t, end), env, whole, own)
     return Path(x, t, end)
+
+
+def _sharpened(
+    system: NoisySystem, path: Path, env: Mapping[Symbol, Any], whole: np.ndarray, own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The points that arrived, to the last digit, and whether they are still on the right side of the threshold."""
+    x, end = path.x.copy(), path.end.copy()
+    index = np.flatnonzero(end == CONVERGED)
+    if index.size:
+        new, good, jacobian = system.newton(x[index], path.t[index], _rows(env, index), 20)
+        a, b = system.signs(jacobian)
+        x[index[good]] = new[good]
+        stable = np.all(b == own[index], axis=-1)
+        end[index] = np.where(~good, LOST, np.where(~stable, EDGE, np.where(a != whole[index], FOLD, CONVERGED)))
+    return x, end
 
 
 def informative(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sympy import Expr, Symbol
+from sympy.printing.pretty.stringpict import prettyForm
 
 from .equations import TensorEquations
 from .network import Estimate, Word
@@ -17,6 +18,7 @@ __all__ = [
     "Differential",
     "Inner",
     "Juxtaposed",
+    "contraction_symbol",
     "estimate_symbol",
     "resolvent_symbol",
     "tensor_symbol",
@@ -74,6 +76,10 @@ class Differential(Expr):
     def _sympystr(self, printer: Any) -> str:
         return f"d{printer._print(self.args[0])}"
 
+    def _pretty(self, printer: Any) -> prettyForm:
+        # SymPy's printer has a method for another class of this name
+        return prettyForm(f"d{printer._print(self.args[0])}")
+
     def _latex(self, printer: Any) -> str:
         return rf"\mathrm{{d}}{printer._print(self.args[0])}"
 
@@ -109,6 +115,13 @@ def resolvent_symbol(read: PlantedTensor, step: int, row: int, col: int) -> Symb
     parts = [] if len(read.terms) == 1 else [str(step)]
     parts += [] if read.symmetric else [f"{row + 1}{col + 1}"]
     return Symbol("_".join(["R", ",".join(parts)]) if parts else "R")
+
+
+def contraction_symbol(read: PlantedTensor, step: int, row: int, col: int) -> Symbol:
+    """``Phi_12``, and ``Phi_2,12`` for a second estimator."""
+    parts = [] if len(read.terms) == 1 else [str(step)]
+    parts += [] if read.symmetric else [f"{row + 1}{col + 1}"]
+    return Symbol("_".join(["Phi", ",".join(parts)]) if parts else "Phi")
 
 
 def word_trace(derived: TensorEquations, word: Word) -> BlockTrace:

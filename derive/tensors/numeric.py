@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import mpmath
 import numpy as np
-from sympy import Symbol
+from sympy import Expr, Symbol
 
 from ..bind import Binding
 from ..errors import BranchError, ParameterError
@@ -17,18 +17,20 @@ from ..lower.digits import MpKind
 from ..lower.program import compile_program
 from ..numbers import as_array
 from .branch import CONVERGED, EDGE, FOLD, LOST, NoisySystem, Path, informative
-from .critical import newton_digits, refine_end
-from .network import Noise, fixed_vectors
-from .noiseless import gram_matrices, numbers_of
-from .tensor_limit import TensorEvaluation, TensorLimit, TensorStatus
+from .critical import newton_digits
+from .later import below_later, later_digits
+from .noiseless import numbers_of
+from .tensor_limit import TensorEvaluation, TensorStatus
+from .uninformative import uninformative_of
 
 if TYPE_CHECKING:
-    from .equations import Key
+    from .tensor_limit import TensorLimit
 
 __all__ = ["evaluate_tensor"]
 
 
 def systems_of(limit: TensorLimit) -> list[NoisySystem]:
+    limit = limit.__dict__.get("_origin", limit)
     found = limit.__dict__.get("_systems")
     if found is None:
         found = [NoisySystem(limit.derived, step) for step in range(1, len(limit.read.terms) + 1)]
@@ -44,7 +46,19 @@ def flat(limit: TensorLimit, binding: Binding) -> tuple[dict[Symbol, np.ndarray]
         array = as_array(value, np, symbol.name)
         env[symbol] = np.broadcast_to(np.real(array), shape).reshape(size).astype(float)
     _check_ratios(limit, env, size)
+    _check_masks(limit, env, size)
     return env, shape, size
+
+
+def _check_masks(limit: TensorLimit, env: Mapping[Symbol, Any], size: int) -> None:
+    for noise in limit.read.noises.values():
+        (kept,) = numbers_of([noise.kept], dict(env), size)
+        wrong = ~((kept > 0) & (kept <= 1))
+        if wrong.any():
+            raise ParameterError(
+                f"{noise.kept} is the probability with which a mask keeps an entry and lies in (0, 1], "
+                f"got {kept[int(np.argmax(wrong))]:g}"
+            )
 
 
 def _check_ratios(limit: TensorLimit, env: Mapping[Symbol, Any], size: int) -> None:
@@ -96,7 +110,13 @@ def evaluate_tensor(limit: TensorLimit, binding: Binding, digits: int | None) ->
 
 def paths_of(limit: TensorLimit, env: Mapping[Symbol, Any], size: int) -> list[Path]:
     """The informative solution of every estimator, followed from the noiseless tensor."""
-    paths = informative(limit.derived, env, size, systems_of(limit))
+    origin = limit.__dict__.get("_origin", limit)
+    # the last batch is kept: digits, proofs and changed systems start from the same solution
+    key = (size, tuple((s.name, v.tobytes()) for s, v in sorted(env.items(), key=lambda item: item[0].name)))
+    last, paths = origin.__dict__.get("_followed", (None, []))
+    if last != key:
+        paths = informative(limit.derived, env, size, systems_of(limit))
+        origin.__dict__["_followed"] = (key, paths)
     return paths if limit.changed is None else _follow_change(limit, env, paths)
 
 
@@ -109,59 +129,53 @@ def unknowns_of(
     strength = np.full(size, np.nan)
     for step, (system, path) in enumerate(zip(systems_of(limit), paths, strict=True), 1):
         below = (path.end == EDGE) | (path.end == FOLD)
-        lost = path.end == LOST
+        # without spikes there is no informative solution to follow
+        silent = (path.end == LOST) & _silent(limit, env, size)
+        below |= silent
+        lost = (path.end == LOST) & ~silent
         fresh = (status == 0) & below
-        strength = np.where(fresh, 1 / np.sqrt(np.maximum(path.t, 1e-300)), strength)
+        ratio = np.where(silent, np.inf, 1 / np.sqrt(np.maximum(path.t, 1e-300)))
+        strength = np.where(fresh, ratio, strength)
         status = np.where(status != 0, status, np.where(lost, 3, np.where(below, 1, 0)))
         place = {u: k for k, u in enumerate(system.unknowns)}
-        for key, symbol in limit.derived.symbols.items():
-            if key.step != step:
-                continue
-            x = path.x[:, place[symbol]]
-            dead = _uninformative(limit, env, size, key, path, place)
-            unknowns[symbol] = np.where(status == 0, x, np.where(status == 1, dead, np.nan))
+        own = {symbol: path.x[:, place[symbol]] for key, symbol in limit.derived.symbols.items() if key.step == step}
+        if step == 1 and (status == 1).any():
+            unknowns = _below(limit, env, status, own)
+        else:
+            unknowns |= {symbol: np.where(status == 0, x, np.nan) for symbol, x in own.items()}
+            at = np.flatnonzero(status == 1)
+            if step > 1 and at.size:
+                first = dict(zip(systems_of(limit)[0].unknowns, paths[0].x[at].T, strict=True))
+                dead = below_later(limit, step, {s: v[at] for s, v in env.items()}, first)
+                for symbol, values in dead.items():
+                    unknowns[symbol][at] = values
     return unknowns, status, strength
 
 
-def _uninformative(
-    limit: TensorLimit, env: Mapping[Symbol, Any], size: int, key: Key, path: Path, place: Mapping[Symbol, int]
-) -> np.ndarray:
-    """What an unknown is below the threshold.
-
-    The end of the path is the point at which the spikes are just too weak; the noise alone, and the fixed vectors it is
-    multiplied by, are still seen there, and nothing changes when the spikes become weaker still. Past the first
-    estimator nothing is claimed.
-    """
-    if key.step > 1:
-        return np.full(size, np.nan)
-    if key.kind == "value":
-        return path.x[:, place[limit.derived.symbols[key]]] / np.sqrt(np.maximum(path.t, 1e-300))
-    if key.kind != "overlap":
-        # a trace scales with the inverse of the singular value
-        return path.x[:, place[limit.derived.symbols[key]]] * np.sqrt(np.maximum(path.t, 1e-300))
-    vector, estimate = key.what
-    seen = _beside_noise(limit, estimate.block)
-    if not seen:
-        return np.zeros(size)
-    for vectors, gram in gram_matrices(limit.derived, env, size):
-        if vector in vectors and all(v in vectors for v in seen):
-            at = [vectors.index(v) for v in seen]
-            small = gram[:, at][:, :, at]
-            known = [limit.derived.symbols[key._replace(what=(v, estimate))] for v in seen]
-            q = np.stack([path.x[:, place[s]] for s in known], axis=-1)
-            weights = np.linalg.pinv(small) @ gram[:, at, vectors.index(vector)][..., None]
-            return np.sum(weights[..., 0] * q, axis=-1)
-    return np.zeros(size)
+def _silent(limit: TensorLimit, env: Mapping[Symbol, Any], size: int) -> np.ndarray:
+    """Whether all spikes have strength 0."""
+    return np.all(np.equal(numbers_of([t.coefficient for t in limit.read.spikes], dict(env), size), 0), axis=0)
 
 
-def _beside_noise(limit: TensorLimit, block: int) -> list[Any]:
-    """The fixed vectors of a block that some noise is multiplied by."""
-    found: dict[Any, None] = {}
-    for term in limit.read.terms[0]:
-        if any(isinstance(f, Noise) for f in term.factors):
-            places = ((mode, v) for mode, v in fixed_vectors(term) if mode is not None)
-            found |= dict.fromkeys(v for mode, v in places if limit.read.blocks[mode] == block)
-    return list(found)
+def _below(
+    limit: TensorLimit, env: Mapping[Symbol, Any], status: np.ndarray, ends: Mapping[Symbol, np.ndarray]
+) -> dict[Symbol, np.ndarray]:
+    """The unknowns of the first estimator; points below the threshold get the solution of :mod:`.uninformative`."""
+    at = np.flatnonzero(status == 1)
+    out = {symbol: np.where(status == 0, x, np.nan) for symbol, x in ends.items()}
+    overlaps = {s for key, s in limit.derived.symbols.items() if key.kind == "overlap"}
+    here, starts = ({s: v[at] for s, v in group.items()} for group in (env, ends))
+    solutions = uninformative_of(limit).solve_batch(here, starts)
+    for k, solution in zip(at, solutions, strict=True):
+        if solution is None:
+            status[k] = TensorStatus.NOT_CONVERGED
+            continue
+        found = solution.unknowns({s: float(v[k]) for s, v in env.items()})
+        for symbol, number in found.items():
+            out[symbol][k] = number
+        if any(found[s] for s in overlaps & found.keys()):
+            status[k] = TensorStatus.PARTIALLY_INFORMATIVE
+    return out
 
 
 def _error(
@@ -210,21 +224,15 @@ def digits_of(
         x = newton_digits(limit.system.residuals, limit.unknowns, _ordered(limit, system, start), params, digits)
         return dict(zip(limit.unknowns, x, strict=True))
     path = paths[0]
-    if path.end[0] in (EDGE, FOLD) and len(systems) == 1:
-        found, level = refine_end(
-            systems[0], path.x[0], systems[0].level, float(path.t[0]), params, int(path.end[0]), digits + 5
-        )
-        with mpmath.workdps(digits + 15):
-            out = {}
-            for key, symbol in limit.derived.symbols.items():
-                dead = float(unknowns[symbol][0])
-                if key.kind == "overlap":
-                    out[symbol] = found[symbol] if abs(dead - float(found[symbol])) < 1e-4 else mpmath.mpf(dead)
-                else:
-                    power = mpmath.sqrt(level)
-                    out[symbol] = found[symbol] / power if key.kind == "value" else found[symbol] * power
-        return out
-    raise BranchError(TensorStatus.BELOW_THRESHOLD.message)
+    env = {s: float(v) for s, v in params.items()}
+    if len(systems) > 1 and next(p for p in paths if p.end[0] != CONVERGED).end[0] != LOST:
+        return later_digits(limit, paths, params, digits + 5)
+    if len(systems) == 1 and (path.end[0] in (EDGE, FOLD) or _silent(limit, env, 1)[0]):
+        end = dict(zip(system.unknowns, map(float, path.x[0]), strict=True))
+        solution = uninformative_of(limit).solve(env, end)
+        if solution is not None:
+            return solution.digits(params, digits + 5)
+    raise BranchError(TensorStatus.NOT_CONVERGED.message)
 
 
 def _ordered(limit: TensorLimit, system: NoisySystem, values: list[Any]) -> list[Any]:
@@ -238,15 +246,36 @@ def _follow_change(limit: TensorLimit, env: Mapping[Symbol, Any], paths: list[Pa
     path = paths[-1]
     blend = Symbol("_s")
     system = NoisySystem(limit.derived, len(paths))
-    old, new = limit.named.residuals, limit.changed.residuals
-    system.residuals = [(1 - blend) * a + blend * b for a, b in zip(old, new, strict=True)]
     x, ones = path.x.copy(), np.ones(len(path.x))
+    old, new = limit.named.residuals, _turned(limit, dict(env) | dict(zip(system.unknowns, x.T, strict=True)))
+    system.residuals = [a if a == b else (1 - blend) * a + blend * b for a, b in zip(old, new, strict=True)]
     good = path.end == CONVERGED
     with np.errstate(all="ignore"):
         for s in np.linspace(0.1, 1, 10):
             x, fine, _ = system.newton(x, ones, dict(env) | {blend: s * ones})
             good = good & fine
+            if not good.any():
+                break
     return [*paths[:-1], Path(x, path.t, np.where(good, path.end, LOST))]
+
+
+def _turned(limit: TensorLimit, values: Mapping[Symbol, Any]) -> list[Expr]:
+    """The changed residuals, each with the sign that its gradient has in the true system.
+
+    ``a = b`` is also ``b - a = 0``: half way between an equation and its negative there is none.
+    """
+    assert limit.changed is not None
+    pairs = list(zip(limit.named.residuals, limit.changed.residuals, strict=True))
+    program = compile_program([e for pair in pairs if pair[0] != pair[1] for e in pair])
+    _, rows = program.jacobian(values, Algebra(ArrayKind(np), {}, {}), list(limit.unknowns))
+    slopes = iter(rows)
+    out = []
+    for old, new in pairs:
+        if old != new:
+            product = sum(np.nansum(np.multiply(a, b)) for a, b in zip(next(slopes), next(slopes), strict=True))
+            new = -new if product < 0 else new
+        out.append(new)
+    return out
 
 
 def _note(limit: TensorLimit, status: TensorStatus, strength: Any, paths: list[Path]) -> str:
@@ -256,4 +285,6 @@ def _note(limit: TensorLimit, status: TensorStatus, strength: Any, paths: list[P
     which = f"estimator {step}: " if len(paths) > 1 else ""
     if status is TensorStatus.NOT_CONVERGED:
         return which + status.message
+    if np.isinf(strength):
+        return f"{which}{status.message}. The spikes have strength 0"
     return f"{which}{status.message}. The threshold of existence is at spikes {strength:.6g} times as strong"

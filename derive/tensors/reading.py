@@ -20,7 +20,7 @@ from ..symbols import Gaussian, Signal, Wigner
 from .network import Estimate, Factor, Noise, TensorTerm, Vector, fixed_vectors, indices, renamed
 from .symbols import GaussianTensor, Masked, ModeProduct, Outer, SingularValue, SingularVector, tensor_shape
 
-__all__ = ["NoiseRecord", "PlantedTensor", "read_tensor", "value_symbol"]
+__all__ = ["NoiseRecord", "PlantedTensor", "TermsRead", "read_tensor", "read_terms", "value_symbol"]
 
 
 def value_symbol(step: int) -> Symbol:
@@ -116,6 +116,33 @@ def read_tensor(expr: Expr) -> PlantedTensor:
             "made of noise"
         )
     return read
+
+
+@dataclass(frozen=True)
+class TermsRead:
+    """Terms of a tensor expression, the tensors of the estimators they use (step k + 1 at k), and their noises."""
+
+    terms: tuple[TensorTerm, ...]
+    steps: tuple[Expr, ...]
+    noises: Mapping[str, NoiseRecord]
+
+
+def read_terms(expr: Expr) -> TermsRead:
+    """The terms of any tensor expression as they are written: nothing is added up, and no noise is asked for.
+
+    For a part of a tensor, such as what is inside a mask; its estimators are numbered by themselves.
+
+    Examples
+    --------
+    >>> from derive import Gaussian, Outer, Signal, dimensions
+    >>> p, n, m = dimensions("p n m")
+    >>> read = read_terms(Outer(Gaussian("Z", p, n, variance=1/n), Signal("y", m, norm2=1)))
+    >>> len(read.terms), list(read.noises), read.steps
+    (1, ['Z'], ())
+    """
+    reader = _Reader()
+    terms = tuple(reader.tensor(expr))
+    return TermsRead(terms, tuple(reader.steps), dict(reader.noises))
 
 
 def _one_block(term: TensorTerm) -> TensorTerm:

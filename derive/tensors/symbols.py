@@ -206,6 +206,9 @@ class Masked(TensorExpr):
     def __new__(cls, tensor, probability):
         if not tensor_shape(tensor):
             raise DimensionError(f"Masked takes a tensor, got {tensor}")
+        kept = sympify(probability)
+        if kept.is_number and not (kept.is_real and 0 < kept <= 1):
+            raise ParameterError(f"Masked keeps an entry with a probability in (0, 1], got {probability}")
         return TensorExpr.__new__(cls, sympify(tensor), sympify(probability))
 
     @property
@@ -227,6 +230,8 @@ class ModeProduct(TensorExpr):
 
     def __new__(cls, tensor, matrix, mode):
         shape = tensor_shape(tensor)
+        if not shape:
+            raise DimensionError(f"ModeProduct takes a tensor, got {tensor}")
         if not 1 <= int(mode) <= len(shape):
             raise DimensionError(f"ModeProduct: mode {mode} of a tensor with {len(shape)} modes")
         if not isinstance(matrix, MatrixExpr) or matrix.shape != (shape[int(mode) - 1],) * 2:

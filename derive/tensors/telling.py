@@ -15,6 +15,7 @@ from .display import (
     Differential,
     Inner,
     Juxtaposed,
+    contraction_symbol,
     estimate_symbol,
     resolvent_symbol,
     tensor_symbol,
@@ -93,8 +94,10 @@ class _Teller:
         if not free:
             return Mul(*parts)
         scalar = Mul(*(p for p in parts if p not in free and not isinstance(p, Inner)))
+        sign = S.NegativeOne if scalar.could_extract_minus_sign() else S.One
+        scalar = sign * scalar
         shown = [*([] if scalar == 1 else [scalar]), *(p for p in parts if isinstance(p, Inner)), *free]
-        return Juxtaposed(*shown) if len(shown) > 1 else shown[0]
+        return sign * (Juxtaposed(*shown) if len(shown) > 1 else shown[0])
 
     def _show(self, what: Any) -> Symbol:
         return DOT if what is None else vector_symbol(self.read, what)
@@ -109,46 +112,55 @@ class _Teller:
     def _critical_points(self) -> Step:
         equations: list[Basic] = []
         for step, terms in enumerate(self.read.terms, 1):
-            tensor = tensor_symbol(self.read, step)
             for mode in dict.fromkeys(self.read.blocks.index(b) for b in self.read.blocks):
                 ends: dict[int, Any] = {k: Estimate(step, b) for k, b in enumerate(self.read.blocks)}
                 ends[mode] = None
-                whole = Contraction(tensor, *(self._show(ends[k]) for k in range(self.read.order)))
                 parts = [self._contracted(t, ends) for t in terms]
                 own = estimate_symbol(self.read, Estimate(step, self.read.blocks[mode]))
                 value = self.symbols[Key("value", step, None)]
-                equations.append(Eq(Juxtaposed(value, own), whole, evaluate=False))
-                equations.append(Eq(whole, Add(*parts), evaluate=False))
+                equations.append(Eq(Juxtaposed(value, own), Add(*parts), evaluate=False))
         return Step(
             "Critical points",
             "A best rank-one approximation is a critical point of the tensor on unit spheres: contracted in all modes "
-            "but one, it is the singular value times the vector of that mode. Inner products with fixed vectors give "
-            "one equation per overlap, with all vectors the singular value.",
+            "but one (the mode left free is marked by a dot), it is the singular value times the vector of that mode. "
+            "Inner products with fixed vectors give one equation per overlap, with all vectors the singular value.",
             tuple(equations),
         )
 
+    def _slots(self, step: int, free: set[int]) -> Contraction:
+        """The tensor of a step on its vectors, dots in the free modes."""
+        ends = [
+            DOT if k in free else estimate_symbol(self.read, Estimate(step, b)) for k, b in enumerate(self.read.blocks)
+        ]
+        return Contraction(tensor_symbol(self.read, step), *ends)
+
     def _implicit(self) -> Step:
-        first = self.read.blocks[0]
-        here = estimate_symbol(self.read, Estimate(1, first))
-        others = list(dict.fromkeys(self.read.blocks))
-        total = Add(
-            *(
-                Juxtaposed(
-                    resolvent_symbol(self.read, 1, first, b),
-                    Contraction(
-                        Differential(tensor_symbol(self.read, 1)),
-                        *(
-                            DOT if k == self.read.blocks.index(b) else estimate_symbol(self.read, Estimate(1, c))
-                            for k, c in enumerate(self.read.blocks)
-                        ),
-                    ),
+        first = {b: self.read.blocks.index(b) for b in self.read.blocks}
+        equations: list[Basic] = []
+        steps = range(1, len(self.read.terms) + 1)
+        for step in steps:
+            for row in first:
+                for col in first:
+                    modes = [k for k, b in enumerate(self.read.blocks) if b == col and k != first[row]]
+                    if row > col or not modes:
+                        continue
+                    block = Add(*(self._slots(step, {first[row], k}) for k in modes[:1])) * len(modes)
+                    equations.append(Eq(contraction_symbol(self.read, step, row, col), block, evaluate=False))
+        for step in steps:
+            here = estimate_symbol(self.read, Estimate(step, self.read.blocks[0]))
+            parts = []
+            for b, mode in first.items():
+                change = self._slots(step, {mode})
+                parts.append(
+                    Juxtaposed(
+                        resolvent_symbol(self.read, step, self.read.blocks[0], b),
+                        change.func(Differential(change.args[0]), *change.args[1:]),
+                    )
                 )
-                for b in others
-            )
-        )
+            equations.append(Eq(Differential(here), -Add(*parts), evaluate=False))
         several = (
-            " For a later estimator the derivative of its tensor contains that of the earlier estimators, through "
-            "which products of different resolvents arise."
+            " The change of the tensor of a later estimator contains that of the earlier estimators, through which "
+            "products of different resolvents arise."
             if len(self.read.terms) > 1
             else ""
         )
@@ -158,13 +170,18 @@ class _Teller:
             if self.read.order == 2
             else ""
         )
+        matrix = (
+            "is `Phi` below" if self.read.symmetric else "has the blocks `Phi` below, their transposes, and 0 elsewhere"
+        )
+        alike = "" if self.read.symmetric else " (the other modes alike)"
         return Step(
             "Implicit derivative",
-            "Let `R` be the resolvent, at the singular value, of the contraction matrix: the block matrix of the "
-            "tensor contracted with the vectors in all modes but two. Differentiating the critical-point equations "
-            "gives the response of the vectors to a change of the noise, to leading order as below; the derivative of "
-            f"the singular value itself is a product of entries of unit vectors and is left out{plane}.{several}",
-            (Eq(Differential(here), -total, evaluate=False),),
+            f"The contraction matrix {matrix}; its resolvent at the singular value is the inverse of `Phi` "
+            "less the singular value, called `R`. Differentiating the critical-point equations gives the response of "
+            f"the vectors to a change dT of the tensor, to leading order as below{alike}; the "
+            "derivative of the singular value itself is a product of entries of unit vectors and is left out, and so "
+            f"is the change of the matrix through its vectors, which closes no trace{plane}.{several}",
+            tuple(equations),
         )
 
     # -- Stein's lemma ------------------------------------------------------------------------------------------------
@@ -181,9 +198,18 @@ class _Teller:
             equations.append(Eq(left, self._after(e), evaluate=False))
         yield Step(
             title,
-            "Stein's lemma trades every noise entry for its variance times a derivative. A closed chain of resolvent "
-            "blocks is worth a normalised trace and pays for the variance; " + self._dropped(chosen),
+            self._lemma(kind) + self._dropped(chosen),
             tuple(equations),
+        )
+
+    def _lemma(self, kind: str) -> str:
+        if kind != "value":
+            return "The same lemma is applied to the noise on a fixed vector and the vectors of the other modes; "
+        return (
+            "Stein's lemma (the mean of a centred Gaussian variable times a function of it is its variance times the "
+            "mean of the derivative) trades every noise entry for a derivative of the vectors, which the implicit "
+            "derivative gives. A closed chain of resolvent blocks is a trace, of order `" + str(self.limit.base) + "`, "
+            "and pays for the variance, of order 1/`" + str(self.limit.base) + "`; "
         )
 
     def _before(self, key: Key) -> Expr:

@@ -20,6 +20,7 @@ from ..steps import Step
 from ..symbols import MatrixLetter, Signal
 from ..system import System
 from .equations import Key, TensorEquations, functional_key, inner_product
+from .inverse import InverseQuestions
 from .reading import PlantedTensor
 from .symbols import Overlap, TensorFunctional
 
@@ -31,6 +32,7 @@ class TensorStatus(IntEnum):
 
     INFORMATIVE = 0
     BELOW_THRESHOLD = 1
+    PARTIALLY_INFORMATIVE = 2
     NOT_CONVERGED = 3
 
     @property
@@ -41,7 +43,11 @@ class TensorStatus(IntEnum):
 _MESSAGES = {
     TensorStatus.INFORMATIVE: "converged on the informative solution",
     TensorStatus.BELOW_THRESHOLD: "below the threshold at which an informative critical point begins to exist: only "
-    "uninformative critical points, alignments 0; the singular value is the edge of the contraction matrix",
+    "uninformative critical points, alignments 0; the singular value is the edge of the contraction matrix, where "
+    "local ascent ends",
+    TensorStatus.PARTIALLY_INFORMATIVE: "below the threshold at which an informative critical point begins to exist: "
+    "only vectors that a noise is multiplied by are still seen, the other alignments are 0; the singular value is the "
+    "edge of the contraction matrix, and the alignments those of the most frequent critical points there",
     TensorStatus.NOT_CONVERGED: "the informative solution could not be followed to this point; "
     "there is none to follow where the tensor without its noise is zero",
 }
@@ -67,7 +73,7 @@ class TensorEvaluation:
         yield from (self.value, self.status, self.error)
 
 
-class TensorLimit:
+class TensorLimit(InverseQuestions):
     """The limit of the singular value and the overlaps of a best rank-one approximation; made by :func:`derive.limit`.
 
     Attributes
@@ -92,6 +98,9 @@ class TensorLimit:
     >>> round(law.evaluate({beta: 2})["x"], 9)
     0.953020614
     """
+
+    # what the status codes of a full output mean
+    statuses = TensorStatus
 
     def __init__(
         self,
@@ -194,7 +203,10 @@ class TensorLimit:
         """The same limit with a changed system (used by mutants)."""
         if system.unknowns != self.named.unknowns:
             raise ParameterError("a changed system must have the unknowns of the derived one")
-        return TensorLimit(self.quantities, self.single, self.derived, system)
+        changed = TensorLimit(self.quantities, self.single, self.derived, system)
+        # what was compiled and followed for the true system serves the changed one, which starts from its solution
+        changed.__dict__["_origin"] = self.__dict__.get("_origin", self)
+        return changed
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -253,8 +265,10 @@ class TensorLimit:
 
         Returns
         -------
-        float or array, or a dict of them. Below the threshold, alignments are 0 and the singular value is that of the
-        uninformative critical points which local ascent reaches, the edge of the contraction matrix.
+        float or array, or a dict of them. Below the threshold, alignments are 0 and the singular value is the edge of
+        the contraction matrix, where most uninformative local maxima lie and local ascent ends; vectors that a noise is
+        multiplied by may still be seen there (status ``PARTIALLY_INFORMATIVE``), with the alignment that most critical
+        points at the edge have. Below the threshold of a later deflation step its quantities are NaN.
 
         Notes
         -----
@@ -321,7 +335,10 @@ class TensorLimit:
         from .thresholds import maximum_threshold, threshold
 
         if of not in ("existence", "maximum"):
-            raise ParameterError(f"of must be 'existence' or 'maximum', got {of!r}")
+            raise ParameterError(
+                "of must be 'existence' (of an informative critical point) or 'maximum' (it is the global maximum), "
+                f"got {of!r}; what an algorithm reaches depends on the algorithm, for unfoldings see derive.unfolding"
+            )
         find = threshold if of == "existence" else maximum_threshold
         return find(self, parameter, dict(params or {}), digits)
 

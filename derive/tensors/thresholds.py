@@ -8,18 +8,18 @@ from typing import Any
 
 import mpmath
 import numpy as np
-from sympy import Expr, Float, Matrix, Symbol
+from sympy import Expr, Float, Symbol
 
 from ..bind import Binding
 from ..errors import BranchError, ParameterError
 from ..lower.algebra import Algebra
-from ..lower.arrays import ArrayKind
 from ..lower.digits import MpKind
 from ..lower.program import compile_program
 from ..numbers import exact
 from .branch import CONVERGED, EDGE, FOLD, Path, informative
 from .complexity import ground_state
 from .critical import newton_digits, refine_end
+from .edge import DysonEdge
 from .numeric import digits_of, evaluate_tensor, flat, systems_of
 from .tensor_limit import TensorLimit
 
@@ -193,53 +193,19 @@ def contraction_edge(limit: TensorLimit, binding: Binding, digits: int | None) -
     fixed: dict[Any, Expr] = {u: exact(float(v)) for u, v in values.items() if u not in names and u != level}
     known = dict(binding.exact()) | {system.level: exact(1)}
     residuals = [system.residuals[k] for k in positions]
-    g, ell = np.array([values[u] for u in names]), float(values[level])
-    program = compile_program(residuals)
     static = {s: float(v) for s, v in (known | fixed).items()}
-
-    def solve(point: float, start: np.ndarray) -> tuple[np.ndarray, float, bool]:
-        for _ in range(30):
-            value, rows = program.jacobian(
-                static | {level: point} | dict(zip(names, start, strict=True)), Algebra(ArrayKind(np), {}, {}), names
-            )
-            matrix = np.array([[float(v) for v in row] for row in rows])
-            step = np.linalg.solve(matrix, np.array([float(v) for v in value]))
-            start = start - step
-            if np.max(np.abs(step)) < 1e-13:
-                break
-        return start, float(np.linalg.slogdet(matrix)[0]), bool(np.max(np.abs(step)) < 1e-9)
-
-    _, sign, _ = solve(ell, g)
-    h = ell / 20
-    while h > 1e-10 * ell:
-        with np.errstate(all="ignore"):
-            try:
-                new, s, good = solve(ell - h, g)
-            except np.linalg.LinAlgError:
-                good = False
-        if good and s == sign and np.max(np.abs(new - g)) < 0.5 * np.max(np.abs(g)):
-            g, ell = new, ell - h
-        else:
-            h /= 2
+    outside = DysonEdge(residuals, names, level)
+    ell, g, kernel = outside.below(static, float(values[level]), np.array([values[u] for u in names]))
     if digits is None:
         return ell
     exact_values = digits_of(limit, binding, systems, paths, {u: np.array([v]) for u, v in values.items()}, digits + 5)
-    held = {u: v for u, v in exact_values.items() if u not in names and u != level}
-    return _edge_digits(residuals, names, level, g, ell, known, held, digits)
-
-
-def _edge_digits(residuals, names, level, g, ell, known, held, digits: int) -> Any:
     with mpmath.workdps(digits + 5):
-        fixed = {u: Float(mpmath.nstr(v, digits + 5), digits + 5) for u, v in held.items()}
-    rows = [r.xreplace(fixed) for r in residuals]
-    singular = Matrix(rows).jacobian(names)
-    numbers = {**{s: float(v) for s, v in known.items()}, **dict(zip(names, map(float, g), strict=True)), level: ell}
-    vector = np.linalg.svd(np.array(singular.xreplace(numbers).tolist(), dtype=float))[2][-1]
-    v = [Symbol(f"_v{k}") for k in range(len(names))]
-    system = [*rows, *(singular * Matrix(v)), sum(float(a) * b for a, b in zip(vector.round(6), v, strict=True)) - 1]
-    found = newton_digits(system, [*names, level, *v], [*g, ell, *vector], known, digits)
+        held = {u: Float(mpmath.nstr(exact_values[u], digits + 5), digits + 5) for u in fixed}
+    rows = [r.xreplace(held) for r in residuals]
+    edge = DysonEdge(rows, names, level)
+    solved = newton_digits([*rows, *edge.equations], edge.edge_names, [*g, ell, *kernel], known, digits)
     with mpmath.workdps(digits):
-        return +found[len(names)]
+        return +solved[len(names)]
 
 
 def _value_symbol(limit: TensorLimit) -> Symbol:

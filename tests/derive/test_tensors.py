@@ -127,7 +127,7 @@ def test_order_2_is_bbp(beta):
         assert [found["value"], found["x"] ** 2, found["y"] ** 2] == pytest.approx([value, first, second], rel=1e-10)
 
 
-@pytest.mark.parametrize("order", [3, 4])
+@pytest.mark.parametrize("order", [3, 4, 5])
 def test_symmetric_is_balanced_asymmetric(order):
     n = dimensions("n")
     x = Signal("x", n, norm2=1)
@@ -135,11 +135,14 @@ def test_symmetric_is_balanced_asymmetric(order):
     T = BETA * Outer(*[x] * order) + GaussianTensor("W", *[n] * order, variance=variance, symmetric=True)
     law, other = limit(best_rank_one(T)), limit(best_rank_one(spiked(order)), regime(order))
     assert len(law.equations) == 3
-    for beta in (1.4, 2.5):
-        found = law.evaluate({BETA: beta})
-        wanted = other.evaluate({**dict.fromkeys(RATIOS[:order], f"1/{order}"), BETA: beta})
+    balanced = dict.fromkeys(RATIOS[:order], f"1/{order}")
+    for beta in (1.5, 2.5):
+        found, wanted = law.evaluate({BETA: beta}), other.evaluate({**balanced, BETA: beta})
         assert (found["value"], found["x"]) == pytest.approx((wanted["value"], wanted["x"]), rel=1e-12)
-    assert law.threshold(BETA).at == pytest.approx({3: 2 / 3**0.5, 4: 1.29903811}[order], rel=1e-8)
+    end = law.threshold(BETA)
+    assert end.at == pytest.approx(other.threshold(BETA, balanced).at, rel=1e-8)
+    # Montanari, Richard; Perry, Wein, Bandeira: sqrt((d - 1)^(d - 1)/(d (d - 2)^(d - 2))), here in the scale of c = 1/d
+    assert end.at == pytest.approx(((order - 1) ** (order - 1) / (order * (order - 2) ** (order - 2))) ** 0.5, rel=1e-8)
 
 
 def test_symmetric_order_2_is_the_spiked_wigner_matrix():
@@ -177,10 +180,14 @@ def test_nested_jump(c, beta_t, beta_m, value, squares):
     assert end.at == pytest.approx(beta_m, abs=1e-6)
     assert end.values["value"] == pytest.approx(value, abs=1e-6)
     assert [end.values[k] ** 2 for k in "xyz"] == pytest.approx(squares, abs=1e-7)
-    below = law.evaluate({**ratios(c), BT: beta_t, BM: 0.5 * beta_m})
-    # the vector of the nested noise stays seen, constant in beta_M
-    assert (below["x"], below["y"], below["z"] ** 2) == (0, 0, pytest.approx(squares[2], abs=1e-7))
-    assert below["value"] == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(("c", "beta_t", "beta_m", "g", "gamma"), oracle.NESTED_TRACES)
+def test_nested_traces(c, beta_t, beta_m, g, gamma):
+    result = limit(best_rank_one(nested()), regime(3)).evaluate({**ratios(c), BT: beta_t, BM: beta_m}, full_output=True)
+    unknowns = {str(k): v for k, v in result.unknowns.items()}
+    assert [unknowns[f"g_{k}"] for k in (1, 2, 3)] == pytest.approx(g, abs=2e-8)
+    assert beta_t**2 * unknowns["q_z"] ** 2 / (c[0] + c[1]) == pytest.approx(gamma, abs=2e-7)
 
 
 @pytest.mark.parametrize("row", oracle.DEFLATION_COMPLETED)

@@ -12,6 +12,8 @@ from sympy import Rational, Symbol, simplify, sqrt, symbols
 
 from derive import Deterministic, GaussianTensor, Masked, Outer, Signal, best_rank_one, dimensions, limit
 from derive.errors import BranchError, DimensionError, NotRationalError, ParameterError, RegimeError, ResolventError
+from derive.tensors.abbreviate import with_names
+from derive.tensors.statement import TensorStatement
 from tests.oracles import tensors as oracle
 
 N = dimensions("N")
@@ -127,12 +129,13 @@ def test_steps_say_what_was_dropped(law):
 def test_latex_compiles(law, tmp_path):
     one = best_rank_one(Masked(T, Symbol("epsilon", positive=True)))
     two = best_rank_one(one.tensor - one.value * Outer(*one.vectors))
-    for k, shown in enumerate((law, limit(two, REGIME))):
+    for k, shown in enumerate((law, limit(two, REGIME), deflated())):
         source = tmp_path / f"t{k}.tex"
         source.write_text(shown.document("A planted tensor & its limit"))
         run = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", source.name], cwd=tmp_path,
                              capture_output=True, text=True, check=False)  # fmt: skip
         assert run.returncode == 0, run.stdout[-2000:]
+        assert "Overfull" not in run.stdout
     assert law._repr_latex_().startswith("$\\displaystyle")
 
 
@@ -154,6 +157,17 @@ def test_latex_compiles(law, tmp_path):
         (lambda: GaussianTensor("W", n, m, symmetric=True), DimensionError, "not all the same"),
         (lambda: limit(best_rank_one(Masked(T, 0.5) + W), REGIME), ParameterError, "masked and unmasked"),
         (lambda: limit(best_rank_one(Outer(x * x.T, x) + W), REGIME), DimensionError, "one shape"),
+        (lambda: GaussianTensor("V", variance=1 / N), DimensionError, "noise on no mode"),
+        (lambda: Masked(T, 1.5), ParameterError, r"probability in \(0, 1\], got 1.5"),
+        (lambda: limit(best_rank_one(N * Outer(x, y, z) + W), REGIME), DimensionError, "the strength N, which changes"),
+        (lambda: limit(best_rank_one(T), {p: "N/3", n: N / 3, m: N / 3}), RegimeError, "as text, 'N/3'"),
+        (lambda: limit(best_rank_one(T), REGIME, inner={(x, y): 0.5}), DimensionError, "x has dimension p and y n"),
+        (lambda: limit(best_rank_one(T), REGIME, inner={(x, x): 1}), ParameterError, "is its norm2"),
+        (lambda: limit(best_rank_one(T), REGIME, inner={(x, Signal("v", p)): 0}), ParameterError, "does not occur"),
+        (lambda: limit(best_rank_one(T + Outer(Signal("v", p), y, z)), REGIME,
+                       inner={(x, Signal("v", p)): 0.5, (Signal("v", p), x): 0.3}), ParameterError, "given twice"),
+        (lambda: limit(best_rank_one(T), REGIME).threshold(BETA, BALANCED, of="algorithmic"), ParameterError,
+         "depends on the algorithm"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(build, error, words):
@@ -203,3 +217,44 @@ def test_not_a_tensor():
     square = Deterministic("S", p, n)
     with pytest.raises(NotRationalError, match=r"S \(Deterministic\) is not part of a planted tensor"):
         limit(best_rank_one(Outer(x, y, z) + Outer(square, z) + W), REGIME)
+
+
+def test_the_probability_of_a_mask_is_checked():
+    epsilon = Symbol("epsilon", positive=True)
+    law = limit(best_rank_one(Masked(T, epsilon)), REGIME)
+    with pytest.raises(ParameterError, match=r"epsilon is the probability.* got 1.5"):
+        law.evaluate({**BALANCED, BETA: 3, epsilon: 1.5})
+
+
+def deflated():
+    a, b, c = (Signal(name, d, norm2=1) for name, d in zip("abc", DIMS, strict=True))
+    one = best_rank_one(T + Outer(a, b, c))
+    two = best_rank_one(one.tensor - one.value * Outer(*one.vectors))
+    inner = {(x, a): Rational(1, 2), (y, b): Rational(1, 2), (z, c): Rational(1, 2)}
+    return limit({"first": one.value, "second": two.value}, REGIME, inner=inner)
+
+
+def test_sums_that_return_are_named_in_the_statement():
+    """The names stand for what they say, and the second step of deflation needs one per mode for each of two sums."""
+    law = deflated()
+    statement = TensorStatement(law)
+    assert len(statement.abbreviations) == 6
+    back = {}
+    for one in statement.abbreviations:
+        back[one.symbol] = one.value.xreplace(back)
+    for residual in law.system.residuals:
+        shown = with_names(residual.expand(), statement.abbreviations)
+        assert (shown.xreplace(back) - residual).expand() == 0
+    assert statement.body().count("with\n") == 1
+    assert law.latex().count("h_{1}") > 2
+
+
+def test_a_short_system_has_no_names(law):
+    assert TensorStatement(law).abbreviations == ()
+
+
+def test_the_statement_says_what_remains_below_the_threshold():
+    V = GaussianTensor("V", p, n, variance=1 / N)
+    text = limit(best_rank_one(T + Outer(V, z)), REGIME).latex()
+    assert "$q_{x}$ and $q_{y}$ are $0$" in text
+    assert "$q_{z}$ may remain" in text
