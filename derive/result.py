@@ -83,6 +83,8 @@ class Limit:
     ['Linear pencil', 'Pairing of the noise', 'Dyson equation']
     """
 
+    statuses = Status  # of a full output
+
     def __init__(self, derivation: Derivation, single: bool, system: System | None = None):
         self.derivation = derivation
         self._single = single

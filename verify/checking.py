@@ -8,36 +8,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sympy import Expr, Symbol
+from sympy import Expr
 
 from derive.errors import BranchError, ParameterError
-from derive.symbols import MatrixLetter
+from derive.functionals import Agreement
 
+from .asked import finite_model
 from .edges import evaluated
 from .engine import run_campaign
-from .entries import EntryLaw, entry_law
-from .finite_model import Specification
-from .inputs import read_point
+from .entries import EntryLaw
 from .networks import Dependent
 from .observables import read_observables
 from .outcome import Check, Settings, with_observables
-from .plan import FEWEST_SIZES, Plan, make_plan
+from .plan import FEWEST_SIZES, Plan
+from .specification import Request, Specification
 from .store import Store
+from .tensor_campaign import PowerIteration
 
 if TYPE_CHECKING:
     from derive.result import Limit
     from derive.spectral.spectral_limit import SpectralLimit
+    from derive.tensors.tensor_limit import TensorLimit
 
 __all__ = ["check", "simulate"]
 
 
 def check(
-    law: Limit | SpectralLimit,
+    law: Limit | SpectralLimit | TensorLimit,
     params: Mapping[Any, Any],
-    sizes: Sequence[int] = (200, 400, 800),
+    sizes: Sequence[int] | None = None,
     trials: int | Sequence[int] = 64,
     seed: int = 0,
-    entries: str | EntryLaw = "gaussian",
+    entries: str | EntryLaw | None = None,
     device: str = "auto",
     store: Store | str | Path | None = None,
     scheduler: str | Executor | None = None,
@@ -50,6 +52,8 @@ def check(
     exponent: float | Mapping[str, float] | None = None,
     memory: int | str | None = None,
     dependent: Dependent | None = None,
+    start: str | PowerIteration | None = None,
+    measured: Mapping[str, Expr] | None = None,
 ) -> Check:
     """Check a limit against simulation of the finite model.
 
@@ -59,20 +63,22 @@ def check(
 
     Parameters
     ----------
-    law : Limit or SpectralLimit
-        From :func:`derive.limit`: traces and forms, or eigenvalues and alignments.
+    law : Limit, SpectralLimit or TensorLimit
+        From :func:`derive.limit`: traces and forms, eigenvalues and alignments, or singular values and overlaps of the
+        best rank-one approximation of a tensor.
     params : mapping
         As for ``law.evaluate``, at one point: numbers (``0.5``, ``"1/3"``) and laws of deterministic matrices.
     sizes : sequence of int
         Three or more values of the base dimension ``law.base``; the nearest ones are taken at which all dimensions
-        are integers. Costs grow with the cube of the largest dimension.
+        are integers. Costs grow with the cube of the largest dimension, for a tensor with the product of all of them.
+        By default (200, 400, 800), for a tensor the sizes at which it has about 10,000 to 160,000 entries.
     trials : int or sequence of int
         Independent draws per size; a sequence gives one number per size, in increasing order of size.
     seed : int
         Same seed, same numbers, whatever the batches, workers and order (per kind of device).
     entries : str or EntryLaw
-        ``"gaussian"``, ``"rademacher"``, ``"sparse"``, ``"student"``, or for example ``sparse(density=0.2)``: the law
-        of the entries of all random matrices, of the same variance.
+        ``"gaussian"`` (the default, and all there is for tensors), ``"rademacher"``, ``"sparse"``, ``"student"``, or
+        for example ``sparse(density=0.2)``: the law of the entries of all random matrices, of the same variance.
     device : str
         ``"auto"`` takes a GPU where CuPy finds one; ``"cpu"``; ``"gpu"``.
     store : Store or path, optional
@@ -82,6 +88,9 @@ def check(
     observables : mapping of str to Expr or callable, optional
         What is read off the quantities: an expression in symbols named like them and in the parameters, or a function
         with arguments named like them. Checked too, by the jackknife.
+    measured : mapping of str to Expr, optional
+        By name, the observables that are measured on the samples themselves, such as a :class:`derive.Agreement`, and
+        not computed from the simulated quantities; the formula in ``observables`` is their limit only.
     progress : bool or callable, optional
         A bar on standard error; by default on a terminal when the work is long. A function gets (done, total).
     workers : int, optional
@@ -91,15 +100,19 @@ def check(
         ``resolution`` or more.
     resolution : float
         Relative discrepancy that the check must be able to see; a smaller one is never refuted. Absolute for a squared
-        alignment, which is between 0 and 1, and for a limit of 0.
+        alignment, which is between 0 and 1, for an overlap of unit vectors and for a limit of 0.
     exponent : float or mapping of str to float, optional
-        ``k`` of the leading bias ``N^-k``, for all or by quantity. By default 2/3 for an eigenvalue at the edge of the
-        bulk, 1 for all else: traces, bilinear forms, outliers and alignments.
+        ``k`` of the leading bias ``N^-k``, for all or by quantity. By default 2/3 for an eigenvalue or a singular value
+        at the edge of the bulk, 1/2 for an overlap whose limit is 0, and 1 for all else: traces, bilinear forms,
+        outliers and alignments.
     memory : int or str, optional
         Budget for the arrays of one batch: bytes, or text such as ``"2GB"``. Default 1 GiB, on a GPU half of what is
         free.
     dependent : Dependent, optional
         Letters that depend on the others at finite size, such as the masks of a :class:`verify.Network`.
+    start : {"planted", "unfolding", "random"} or PowerIteration, optional
+        For tensors: where the power iteration starts. From the planted vectors (the default) it finds the critical
+        point that the limit is about wherever there is one; from an unfolding or at random it may not.
 
     Returns
     -------
@@ -129,12 +142,23 @@ def check(
     'consistent'
     """
     _check_numbers(level, resolution, seed)
-    spec, plan = specify(law, params, sizes, trials, seed, entries, dependent=dependent)
-    names = tuple(spec.quantities)
+    for name in measured or {}:
+        if name not in (observables or {}):
+            raise ParameterError(
+                f"measured: {name} is no observable; declare what its limit is, observables={{{name!r}: ...}}"
+            )
+    spec, plan = specify(
+        law, params, sizes, trials, seed, entries, measured=measured, dependent=dependent, start=start
+    )  # fmt: skip
+    names = tuple(name for name in spec.quantities if name not in (measured or {}))
     limit, natural = evaluated(law, params)
-    exponents = natural | _exponents(exponent, (*names, *(observables or {})))
-    functions = read_observables(observables, names, spec.point.numbers)
+    functions = read_observables(observables, names, spec.numbers)
     limits = with_observables(_limits(limit, names), functions)
+    natural |= _inherited(observables, natural)
+    # signs that agree by chance: half of them, with a fluctuation of N^(-1/2) of which the larger side is taken
+    counted = [name for name, statistic in (measured or {}).items() if isinstance(statistic, Agreement)]
+    natural |= {name: 1 / 2 for name in counted if limits[name] == 1 / 2}
+    exponents = natural | _exponents(exponent, (*names, *(observables or {})))
     for name, limit in limits.items():
         if not np.isfinite(limit):
             raise BranchError(
@@ -155,20 +179,22 @@ def check(
 
 
 def simulate(
-    law: Limit | SpectralLimit,
+    law: Limit | SpectralLimit | TensorLimit,
     params: Mapping[Any, Any],
     size: int,
     trials: int = 64,
     seed: int = 0,
-    entries: str | EntryLaw = "gaussian",
+    entries: str | EntryLaw | None = None,
     dependent: Dependent | None = None,
+    start: str | PowerIteration | None = None,
+    measured: Mapping[str, Expr] | None = None,
     **options: Any,
 ) -> dict[str, np.ndarray]:
     """Simulate the quantities of a law at one size, without judging.
 
     Parameters
     ----------
-    law, params, trials, seed, entries, dependent
+    law, params, trials, seed, entries, dependent, start, measured
         As for :func:`check`.
     size : int
         Of the base dimension; the nearest one is taken at which all dimensions are integers.
@@ -190,7 +216,9 @@ def simulate(
     >>> values["value"].shape
     (8,)
     """
-    spec, plan = specify(law, params, (size,), trials, seed, entries, fewest=1, dependent=dependent)
+    spec, plan = specify(
+        law, params, (size,), trials, seed, entries, fewest=1, measured=measured, dependent=dependent, start=start
+    )
     values = run_campaign(spec, plan.sizes, plan.trials, **options)
     return {name: by_size[plan.sizes[0]] for name, by_size in values.items()}
 
@@ -198,37 +226,18 @@ def simulate(
 def specify(
     law: Any,
     params: Mapping[Any, Any],
-    sizes: Sequence[int],
+    sizes: Sequence[int] | None,
     trials: Any,
     seed: int,
-    entries: Any,
+    entries: Any = None,
     fewest: int = FEWEST_SIZES,
-    dependent: Dependent | None = None,
+    measured: Mapping[str, Expr] | None = None,
+    **options: Any,
 ) -> tuple[Specification, Plan]:
-    quantities = dict(getattr(law, "quantities", {}))
-    if not quantities:
-        raise ParameterError(f"a check needs a law of scalars from derive.limit(...), got {type(law).__name__}")
-    letters: tuple[MatrixLetter, ...] = tuple(sorted(law.letters, key=lambda m: m.name))
-    point = read_point(params, letters, _symbols(law))
-    plan = make_plan(law.base, law.regime, law.dims, letters, point, sizes, trials, fewest)
-    inner = dict(law.inner or {})
-    drawn = entry_law(entries).at(point.numbers)
-    unknown = [m.name for m in (dependent.letters if dependent else ()) if m not in letters]
-    if unknown:
-        raise ParameterError(
-            f"dependent= draws {unknown[0]}, which is no letter of the law; those are {_names(letters)}"
-        )
-    spec = Specification(quantities, letters, inner, point, law.base, plan.ratios, drawn, seed, dependent)
-    return spec, plan
-
-
-def _names(letters: Sequence[MatrixLetter]) -> str:
-    return ", ".join(letter.name for letter in letters)
-
-
-def _symbols(law: Limit | SpectralLimit) -> set[Symbol]:
-    exprs: list[Expr] = [*law.quantities.values(), *law.regime.values(), *(law.inner or {}).values(), *law.letters]
-    return {s for e in exprs for s in e.free_symbols if isinstance(s, Symbol)} | set(law.parameters)
+    """The finite model of a law and its sizes, without simulating; arguments as for :func:`check`."""
+    return finite_model(
+        law, Request(params, sizes, trials, seed, fewest, {"entries": entries, **options}, measured or {})
+    )
 
 
 def _limits(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -248,6 +257,16 @@ def _check_numbers(level: float, resolution: float, seed: int) -> None:
         raise ParameterError(f"resolution must not be negative, got {resolution}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ParameterError(f"seed must be a whole number, 0 or more, got {seed!r}")
+
+
+def _inherited(observables: Mapping[str, Any] | None, natural: Mapping[str, float]) -> dict[str, float]:
+    """An observable converges like the slowest of the quantities that its formula reads."""
+    read = {
+        name: [natural[s.name] for s in expr.free_symbols if getattr(s, "name", "") in natural]
+        for name, expr in (observables or {}).items()
+        if isinstance(expr, Expr)
+    }
+    return {name: min(found) for name, found in read.items() if found}
 
 
 def _exponents(exponent: float | Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:

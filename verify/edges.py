@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import singledispatch
 from typing import Any
 
 from derive.functionals import Eigenvalue, SpectralFunctional
@@ -13,6 +14,7 @@ __all__ = ["EDGE_EXPONENT", "evaluated"]
 EDGE_EXPONENT = 2 / 3
 
 
+@singledispatch
 def evaluated(law: Any, params: Mapping[Any, Any]) -> tuple[Any, dict[str, float]]:
     """The value of a law at a point, and the exponents of the bias of the quantities that read an edge.
 

@@ -16,9 +16,9 @@ import numpy as np
 from derive.errors import ParameterError
 
 from .backend import Backend, select_backend
-from .finite_model import Specification, run_batch, simulator
 from .plan import memory_bytes
 from .progress import Reporter
+from .specification import Specification, run_batch, simulator
 from .store import Store
 
 __all__ = ["Means", "run_campaign"]

@@ -1,12 +1,11 @@
 """One size of a simulation: what is sampled, the compiled expression, and a batch of trials of it.
 
-A :class:`Specification` is all that the simulated numbers depend on; it travels to other processes and its fingerprint
-is the key of stored results.
+A :class:`MatrixSpecification` is a :class:`verify.specification.Specification`: all that the simulated numbers depend
+on.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sympy import Expr, Rational, Symbol
 from derive.errors import BranchError
 from derive.symbols import MatrixLetter
 
-from .backend import Backend, select_backend
+from .backend import Backend
 from .entries import EntryLaw
 from .fingerprint import fingerprint
 from .inputs import Point
@@ -27,7 +26,7 @@ from .observe import Observation, compile_observation
 from .sample import Sampler
 from .threads import few_threads
 
-__all__ = ["Simulator", "Specification", "run_batch", "simulator"]
+__all__ = ["MatrixSpecification", "Simulator"]
 
 # raised when the same seed gives other numbers than before: stored results of older versions are then left alone
 _SAMPLING_VERSION = 1
@@ -37,8 +36,8 @@ _OPERATIONS_PER_SECOND = {"cpu": 2e10, "gpu": 5e12}
 
 
 @dataclass(frozen=True)
-class Specification:
-    """A finite model: its quantities at one point, without sizes."""
+class MatrixSpecification:
+    """A finite model of matrices: its quantities at one point, without sizes."""
 
     quantities: Mapping[str, Expr]
     letters: tuple[MatrixLetter, ...]
@@ -52,6 +51,17 @@ class Specification:
 
     def dims(self, size: int) -> dict[Symbol, int]:
         return {d: int(r * size) for d, r in self.ratios.items()}
+
+    @property
+    def numbers(self) -> Mapping[Symbol, Expr]:
+        return self.point.numbers
+
+    @property
+    def method(self) -> dict[str, str]:
+        return {"entries": self.entries.name}
+
+    def simulator(self, size: int, backend: Backend) -> Simulator:
+        return Simulator(self, size, backend)
 
     def key(self, name: str, size: int, stream: str) -> str:
         """The key of one quantity's trials at one size; ``stream`` names the generator of the device."""
@@ -73,7 +83,7 @@ class Specification:
 class Simulator:
     """The finite model at one size on one device."""
 
-    def __init__(self, spec: Specification, size: int, backend: Backend):
+    def __init__(self, spec: MatrixSpecification, size: int, backend: Backend):
         self.spec, self.size, self.backend = spec, size, backend
         dims = spec.dims(size)
         self.sampler = Sampler(spec.letters, spec.inner, spec.point, spec.base, dims, spec.entries, spec.dependent)
@@ -121,23 +131,3 @@ class Simulator:
     def _trouble(self, what: str) -> str:
         sizes = ", ".join(f"{d} = {n}" for d, n in sorted(self.spec.dims(self.size).items(), key=lambda i: i[0].name))
         return f"simulation at {sizes}: {what}; the finite model does not exist at these parameters"
-
-
-# by specification, size and device: compiling again for every batch would be waste
-_simulators: OrderedDict[tuple[str, int, str], Simulator] = OrderedDict()
-_KEPT = 8
-
-
-def simulator(spec: Specification, size: int, device: str) -> Simulator:
-    """The simulator of this process for one size, compiled on first use."""
-    key = ("|".join(spec.key(name, size, "") for name in spec.quantities), size, device)
-    if key not in _simulators:
-        _simulators[key] = Simulator(spec, size, select_backend(device))
-        if len(_simulators) > _KEPT:
-            _simulators.popitem(last=False)
-    return _simulators[key]
-
-
-def run_batch(spec: Specification, size: int, trials: Sequence[int], device: str) -> dict[str, np.ndarray]:
-    """A batch of trials in this process, whichever it is."""
-    return simulator(spec, size, device).run(trials)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from derive.functionals import Alignment
+from derive.tensors.symbols import Overlap
 
 from .decide import Comparison, Verdict, compare, overall
 from .engine import Means
 from .extrapolate import Sample, summarise
-from .finite_model import Specification
 from .observables import Observable, pseudo_values
 from .plan import Plan
+from .specification import Specification
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,6 +95,8 @@ class Check:
         """Per trial values by name and size: the quantities, and the pseudo-values of the observables."""
         columns: Means = dict(self.values)
         for name, observable in self.observables.items():
+            if name in self.values:
+                continue  # measured on the samples
             columns[name] = {
                 size: pseudo_values(observable, {q: by_size[size] for q, by_size in self.values.items()})
                 for size in self.plan.sizes
@@ -136,10 +139,11 @@ class Check:
     def scale(self, name: str) -> float:
         """What the resolution is relative to: the modulus of the limit, or 1 where that is 0 or not finite.
 
-        A squared alignment lies between 0 and 1 and is 0 where there is no outlier: its resolution is absolute.
+        A squared alignment lies between 0 and 1 and is 0 where there is no outlier: its resolution is absolute, and so
+        is that of an overlap of unit vectors.
         """
         limit = abs(complex(self.limits[name]))
-        if isinstance(self.spec.quantities.get(name), Alignment) or not np.isfinite(limit):
+        if isinstance(self.spec.quantities.get(name), Alignment | Overlap) or not np.isfinite(limit):
             return 1.0
         return limit or 1.0
 
@@ -181,7 +185,8 @@ class Check:
         limits : mapping of str to number
             One per quantity; those of the observables follow.
         """
-        return replace(self, limits=with_observables({name: limits[name] for name in self.values}, self.observables))
+        quantities = {name: limits[name] for name in self.values if name not in self.observables}
+        return replace(self, limits=with_observables(quantities, self.observables))
 
     def record(self) -> dict[str, Any]:
         """Everything a machine wants to read, as plain data."""
@@ -191,7 +196,7 @@ class Check:
             "sizes": list(self.plan.sizes),
             "trials": list(self.plan.trials),
             "seed": self.spec.seed,
-            "entries": self.spec.entries.name,
+            **self.spec.method,
             "level": self.settings.level,
             "resolution": self.settings.resolution,
             "comparisons": [

@@ -70,10 +70,10 @@ def _verdicts(check: Check) -> Table:
 def renderable(check: Check) -> Any:
     """What rich prints: means by size with their errors, extrapolated values against limits, and the verdicts."""
     s = check.settings
+    method = ", ".join(f"{words} {option}" for option, words in check.spec.method.items())
     heading = Text.assemble(
         (str(check.verdict).upper(), STYLES[check.verdict]),
-        f"   level {s.level:g}, resolution {100 * s.resolution:g} %, {check.spec.entries.name} entries, "
-        f"seed {check.spec.seed}",
+        f"   level {s.level:g}, resolution {100 * s.resolution:g} %, {method}, seed {check.spec.seed}",
     )
     return Group(heading, _measurements(check), _verdicts(check))
 

@@ -15,7 +15,7 @@ from derive.symbols import MatrixLetter
 from .backend import select_backend
 from .checking import specify
 from .entries import EntryLaw
-from .finite_model import Simulator
+from .finite_model import MatrixSpecification, Simulator
 from .networks import Dependent
 
 __all__ = ["eigenvalues"]
@@ -84,6 +84,7 @@ def eigenvalues(
         spectrum.parameters,
     )
     spec, plan = specify(question, params, (size,), max(2, trials), seed, entries, fewest=1, dependent=dependent)
+    assert isinstance(spec, MatrixSpecification)
     model = Simulator(spec, plan.sizes[0], select_backend(device))
     # one trial at a time: a histogram needs few and large ones
     return np.concatenate([model.eigenvalues((trial,)) for trial in range(trials)])

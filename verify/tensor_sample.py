@@ -21,17 +21,18 @@ from derive.errors import NotRationalError, ParameterError
 from derive.lower.algebra import Algebra
 from derive.lower.arrays import ArrayKind
 from derive.lower.program import compile_program
-from derive.symbols import Signal
+from derive.symbols import Labels, Signal
 from derive.tensors.equations import inner_product
 from derive.tensors.network import Estimate, Noise, TensorTerm, Vector, indices
-from derive.tensors.reading import NoiseRecord, _Reader, value_symbol
+from derive.tensors.reading import NoiseRecord, read_terms, value_symbol
 from derive.tensors.symbols import Masked, SingularValue, tensor_shape
 from derive.tensors.tensor_limit import TensorLimit
 
 from .backend import Backend
 from .sample import seeds
+from .tensor_definition import TensorDefinition
 
-__all__ = ["Letters", "Product", "TensorSample", "TensorSampler", "contract_axis"]
+__all__ = ["Letters", "Product", "TensorSample", "TensorSampler", "contract_axis", "fraction_agreeing"]
 
 # an array (trials, n_i, n_j, ...) and its modes, increasing and counted from 0
 Block = tuple[Any, tuple[int, ...]]
@@ -50,6 +51,30 @@ def contract_axis(xp: Any, array: Any, vector: Any, axis: int) -> Any:
     else:
         out = vector[:, None, None, :] @ xp.reshape(array, (trials, before, length, after))
     return xp.reshape(out, rest)
+
+
+def fraction_agreeing(xp: Any, labels: Any, vectors: Any) -> Any:
+    """Per trial the fraction of entries with the sign of the labels, or of the mirror image; arrays (trials, n)."""
+    same = xp.mean(xp.where(labels * vectors > 0, xp.ones_like(vectors), xp.zeros_like(vectors)), axis=-1)
+    return xp.where(same < 0.5, 1 - same, same)
+
+
+def _vectors(rng: np.random.Generator, length: int, group: Sequence[Signal], root: np.ndarray) -> np.ndarray:
+    """One row per signal with the Gram matrix ``root root'``; labels have entries of one size, in random signs."""
+    frame = rng.standard_normal((length, len(group)))
+    labels = [k for k, signal in enumerate(group) if isinstance(signal, Labels)]
+    if not labels:
+        return root @ np.linalg.qr(frame)[0].T
+    if len(labels) > 1:
+        names = " and ".join(group[k].name for k in labels)
+        raise ParameterError(f"{names} are labels of one dimension; signs with a given inner product are not drawn")
+    # the rows of the root in a triangular form that begins with the labels
+    order = [labels[0], *(k for k in range(len(group)) if k != labels[0])]
+    triangular = np.linalg.qr(root[order].T)[1].T
+    frame[:, 0] = rng.choice([-1.0, 1.0], size=length)
+    found = np.empty((len(group), length))
+    found[order] = triangular @ np.linalg.qr(frame)[0].T
+    return found
 
 
 @dataclass(frozen=True)
@@ -133,19 +158,20 @@ class TensorSampler:
 
     Parameters
     ----------
-    law : TensorLimit
+    law : TensorLimit or TensorDefinition
     params : mapping
-        One point.
+        One point; a definition has its own.
     size : int
         The base dimension; every other one is its ratio times the base, rounded.
     """
 
-    def __init__(self, law: TensorLimit, params: Mapping | None, size: int):
-        self.law, self.read, self.size = law, law.read, size
-        exact = law.bind(params).exact()
-        self.numbers: dict[Symbol, float] = {s: float(v) for s, v in exact.items()}
+    def __init__(self, law: TensorLimit | TensorDefinition, params: Mapping | None, size: int):
+        self.definition = law if isinstance(law, TensorDefinition) else TensorDefinition.of(law, params)
+        law = self.definition
+        self.read, self.size = law.read, size
+        self.numbers: dict[Symbol, float] = {s: float(v) for s, v in law.numbers.items()}
         self.dims: dict[Symbol, int] = {}
-        for dim, ratio in law.ratios.ratios.items():
+        for dim, ratio in law.ratios.items():
             length = round(self._number(ratio, f"the ratio of {dim}") * size)
             if length < 1:
                 raise ParameterError(
@@ -180,7 +206,7 @@ class TensorSampler:
     def roots(self) -> list[tuple[int, tuple[Signal, ...], np.ndarray]]:
         """Per dimension: its signals, and a square root of their Gram matrix."""
         by_dim: dict[Expr, list[Signal]] = {}
-        for letter in self.law.letters:
+        for letter in self.definition.letters:
             if isinstance(letter, Signal):
                 by_dim.setdefault(letter.shape[0], []).append(letter)
         out = []
@@ -199,7 +225,7 @@ class TensorSampler:
         return out
 
     def _inner(self, v: Signal, w: Signal) -> float:
-        value = sympify(inner_product(self.law.inner, v, w).xreplace({**self.numbers, **self.dims}))
+        value = sympify(inner_product(dict(self.definition.inner), v, w).xreplace({**self.numbers, **self.dims}))
         # vectors that share a dimension and no mode: nothing depends on their inner product
         return 0.0 if value.free_symbols and v != w else self._number(value, f"the inner product of {v} and {w}")
 
@@ -224,7 +250,7 @@ class TensorSampler:
             for trial in trials:
                 # a few vectors: drawn on the host, the same for every device
                 rng = np.random.Generator(np.random.PCG64(seeds(seed, self.size, trial, f"signals {index}")))
-                drawn.append(root @ np.linalg.qr(rng.standard_normal((length, len(group))))[0].T)
+                drawn.append(_vectors(rng, length, group, root))
             batch = np.stack(drawn)
             signals |= {s: xp.asarray(np.ascontiguousarray(batch[:, k])) for k, s in enumerate(group)}
         return Letters(xp, len(trials), stacked("standard_normal"), stacked("random"), signals)
@@ -362,8 +388,8 @@ class TensorSampler:
     def _unmasked(
         self, expr: Expr, letters: Letters, values: Mapping[int, Any], vectors: Mapping[Estimate, Any]
     ) -> list[Product]:
-        reader = _Reader()
-        terms = list(reader.tensor(expr))
+        reader = read_terms(expr)
+        terms = reader.terms
         steps = {k: self.read.step_of(e) for k, e in enumerate(reader.steps, 1)}
         if any(record.kept != 1 for record in reader.noises.values()) and any(
             isinstance(f, Noise) and reader.noises[f.name].kept != 1 for t in terms for f in t.factors

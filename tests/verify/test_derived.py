@@ -11,7 +11,7 @@ from sympy import Identity, Rational, Symbol, Trace, erf, sqrt, symbols
 
 import verify
 from derive import Deterministic, Gaussian, Signal, Wigner, atomic, dimensions, joint, limit
-from verify import checking, finite_model
+from verify import checking, finite_model, specification
 
 n, p, d, m = dimensions("n p d m")
 c, f, lam, rho, beta = symbols("c f lambda rho beta", positive=True)
@@ -128,7 +128,7 @@ def test_a_batch_stays_within_its_memory(name, monkeypatch):
     law, point = THEOREMS[name]()
     monkeypatch.setattr(finite_model, "_SECONDS_PER_BATCH", 1e9)
     spec, plan = checking.specify(law, point, (120, 144, 168), 8, 0, "gaussian")
-    simulator = finite_model.simulator(spec, plan.sizes[-1], "cpu")
+    simulator = specification.simulator(spec, plan.sizes[-1], "cpu")
     budget = 30_000_000
     trials = simulator.batch_size(budget)
     simulator.run(range(1))

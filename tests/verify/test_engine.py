@@ -10,7 +10,7 @@ import verify
 from derive.errors import BranchError, ParameterError
 from derive.symbols import Gaussian, Signal
 from tests.verify.handmade import c, constant, lam, marchenko_pastur, n, p
-from verify import checking, engine, finite_model
+from verify import checking, engine, specification
 from verify.store import Store
 
 POINT = {c: "1/2", lam: 1}
@@ -44,7 +44,7 @@ def test_values_do_not_depend_on_the_memory(bilinear):
 def test_memory_limits_the_batch():
     law = marchenko_pastur()
     spec, plan = checking.specify(law, POINT, (50, 100, 200), 8, 0, "gaussian")
-    simulator = finite_model.simulator(spec, plan.sizes[-1], "cpu")
+    simulator = specification.simulator(spec, plan.sizes[-1], "cpu")
     # Z, its Gram matrix and its inverse, with a copy, in complex entries at most
     assert simulator.batch_size(10 * 16 * 200 * 100) in range(2, 6)
     assert simulator.batch_size(1) == 1
@@ -83,7 +83,7 @@ def test_a_specification_travels(bilinear):
 
 
 def spec_run(spec):
-    return finite_model.run_batch(spec, 20, range(3), "cpu")["form"]
+    return specification.run_batch(spec, 20, range(3), "cpu")["form"]
 
 
 # ---- store and interruptions ----------------------------------------------------------------------------------------

@@ -265,7 +265,7 @@ def test_a_matrix_applied_to_a_mode_and_an_earlier_estimator(seed):
     sampler = TensorSampler(law, {b: 3, gamma: 0.7}, 18)
     letters = sampler.draw(numpy_backend(), seed, range(2))
     rng = np.random.default_rng(seed)
-    names = sampler.law.derived.keys_of("overlap")
+    names = law.derived.keys_of("overlap")
     estimates = {e: rng.standard_normal((2, 6)) for k in names for e in k.what if hasattr(e, "step") and e.step == 1}
     estimates |= {type(e)(1, k): rng.standard_normal((2, 6)) for e in list(estimates)[:1] for k in range(3)}
     by_block = [next(v for e, v in estimates.items() if e.block == k) for k in range(3)]
