@@ -19,11 +19,11 @@ _HOME = {
         "BranchError", "CertificationError", "CommutationError", "DimensionError", "LawError", "NotRationalError",
         "ParameterError", "RegimeError", "ResolventError",
     ),
-    "symbols": ("Deterministic", "Free", "Gaussian", "Haar", "Signal", "Wigner", "dimensions"),
+    "symbols": ("Deterministic", "Free", "Gaussian", "Haar", "Labels", "Signal", "Wigner", "dimensions"),
     "laws": ("atomic", "density", "joint"),
     "activations": ("derivative_law", "gaussian_image"),
     "free_transforms": ("r_transform", "s_transform"),
-    "functionals": ("Alignment", "Eigenvalue"),
+    "functionals": ("Agreement", "Alignment", "Eigenvalue", "Eigenvector"),
     "limits": ("deterministic_equivalent", "limit"),
     "equivalent": ("DeterministicEquivalent",),
     "result": ("Evaluation", "Limit"),
@@ -33,6 +33,8 @@ _HOME = {
     "spectral.outliers": ("Outlier",),
     "spectral.spectral_limit": ("SpectralLimit",),
     "spectral.spectrum": ("Spectrum", "spectrum"),
+    "spectral.unfolded_limit": ("UnfoldedLimit",),
+    "spectral.unfolded_symbol": ("Unfolded",),
     "spectral.unfolding": ("Unfolding", "unfolding"),
     "solve.certify": ("Certificate",),
     "tensors.symbols": ("GaussianTensor", "Masked", "ModeProduct", "Outer", "best_rank_one"),
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from .equivalent import DeterministicEquivalent  # noqa: F401
     from .errors import *  # noqa: F403
     from .free_transforms import r_transform, s_transform  # noqa: F401
-    from .functionals import Alignment, Eigenvalue  # noqa: F401
+    from .functionals import Agreement, Alignment, Eigenvalue, Eigenvector  # noqa: F401
     from .laws import atomic, density, joint  # noqa: F401
     from .limits import deterministic_equivalent, limit  # noqa: F401
     from .result import Evaluation, Limit  # noqa: F401
@@ -55,9 +57,11 @@ if TYPE_CHECKING:
     from .spectral.outliers import Outlier  # noqa: F401
     from .spectral.spectral_limit import SpectralLimit  # noqa: F401
     from .spectral.spectrum import Spectrum, spectrum  # noqa: F401
+    from .spectral.unfolded_limit import UnfoldedLimit  # noqa: F401
+    from .spectral.unfolded_symbol import Unfolded  # noqa: F401
     from .spectral.unfolding import Unfolding, unfolding  # noqa: F401
     from .steps import Step  # noqa: F401
-    from .symbols import Deterministic, Free, Gaussian, Haar, Signal, Wigner, dimensions  # noqa: F401
+    from .symbols import Deterministic, Free, Gaussian, Haar, Labels, Signal, Wigner, dimensions  # noqa: F401
     from .system import System  # noqa: F401
     from .tensors.symbols import GaussianTensor, Masked, ModeProduct, Outer, best_rank_one  # noqa: F401
 

@@ -1,7 +1,8 @@
 """Functionals of one eigenvalue or eigenvector: what a spike moves, as quantities a user writes.
 
 ``Eigenvalue(M, k)`` and ``Alignment(M, u, k)`` are scalars like ``Trace(M)/n``: :func:`derive.limit` takes their limit,
-``verify`` simulates them on sampled matrices. Nothing here knows a limit.
+``verify`` simulates them on sampled matrices. Nothing here knows a limit. :class:`Agreement` is a statistic of an
+estimator that is simulated only; what its limit is in terms of limits that are derived is declared beside it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import Any
 from sympy import Expr, Integer, MatrixExpr, sympify
 
 from .errors import DimensionError, ParameterError
-from .symbols import Signal
+from .symbols import Labels, Signal
 
-__all__ = ["Alignment", "Eigenvalue", "SpectralFunctional"]
+__all__ = ["Agreement", "Alignment", "Eigenvalue", "Eigenvector", "SpectralFunctional"]
 
 
 class SpectralFunctional(Expr):
@@ -130,3 +131,78 @@ class Alignment(SpectralFunctional):
         u = printer._print(self.signal)
         body = rf"\frac{{\langle {u}, {vector}({printer._print(self.matrix)})\rangle^2}}{{\|{u}\|^2}}"
         return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+
+class Eigenvector(MatrixExpr):
+    """The unit eigenvector of the k-th largest eigenvalue, of either sign: what an :class:`Agreement` is counted with.
+
+    Examples
+    --------
+    >>> from derive import Eigenvector, Wigner, dimensions
+    >>> n = dimensions("n")
+    >>> Eigenvector(Wigner("W", n, variance=1/n)).shape
+    (n, 1)
+    """
+
+    def __new__(cls, matrix: Any, index: Any = 1) -> Eigenvector:
+        return MatrixExpr.__new__(cls, _square("Eigenvector", matrix), _index("Eigenvector", index))
+
+    @property
+    def matrix(self) -> MatrixExpr:
+        return self.args[0]
+
+    @property
+    def index(self) -> int:
+        """As of :class:`Eigenvalue`."""
+        return int(self.args[1])
+
+    @property
+    def shape(self) -> tuple[Expr, Expr]:
+        return self.matrix.rows, Integer(1)
+
+
+class Agreement(Expr):
+    """The fraction of entries in which an estimate has the sign of the labels, or its mirror image has.
+
+    Parameters
+    ----------
+    labels : Labels
+    estimate : MatrixExpr
+        A vector of the same dimension, of either sign: a singular vector of :func:`derive.best_rank_one`, or an
+        :class:`Eigenvector`.
+
+    Notes
+    -----
+    Between 1/2 and 1. It is counted on samples and has no limit of its own: a check takes an observable, a formula in
+    the limits, and with ``measured={"accuracy": Agreement(...)}`` compares it with this count instead of with the same
+    formula of simulated quantities.
+
+    Examples
+    --------
+    >>> from derive import Agreement, Eigenvector, Labels, Wigner, dimensions
+    >>> n = dimensions("n")
+    >>> y = Labels("y", n, norm2=1)
+    >>> Agreement(y, Eigenvector(Wigner("W", n, variance=1/n) + 2*y*y.T)).labels
+    y
+    """
+
+    is_commutative = True
+
+    def __new__(cls, labels: Any, estimate: Any) -> Agreement:
+        if not isinstance(labels, Labels):
+            raise ParameterError(f"Agreement counts signs of labels, got {labels!r}; declare them by Labels('y', dim)")
+        if getattr(estimate, "shape", None) != labels.shape:
+            shape = getattr(estimate, "shape", "no shape")
+            raise DimensionError(f"Agreement: {labels.name} has shape {labels.shape} and the estimate {shape}")
+        return Expr.__new__(cls, labels, estimate)
+
+    @property
+    def labels(self) -> Labels:
+        return self.args[0]
+
+    @property
+    def estimate(self) -> MatrixExpr:
+        return self.args[1]
+
+    def doit(self, **hints: Any) -> Expr:
+        return self

@@ -9,9 +9,10 @@ from sympy import Basic, Determinant, MatrixExpr
 
 from .equivalent import DeterministicEquivalent
 from .errors import DimensionError, NotRationalError, ParameterError
-from .functionals import SpectralFunctional
+from .functionals import Agreement, SpectralFunctional
 from .pipeline import Problem, derive_matrix, derive_scalars, read_problem
 from .result import Limit
+from .spectral.unfolded_symbol import Unfolded
 from .tensors.symbols import BestRankOne, TensorFunctional
 
 __all__ = ["deterministic_equivalent", "limit"]
@@ -72,10 +73,20 @@ def limit(
     single = not isinstance(expr, Mapping)
     quantities = {"value": expr} if single else dict(expr)
     asked = quantities.values()
+    for name, e in quantities.items():
+        if isinstance(e, Basic) and e.atoms(Agreement):
+            raise ParameterError(
+                f"{name} counts signs on samples and has no limit of its own: declare an observable {name}, a formula "
+                f"in the alignment, and measured={{{name!r}: ...}} in a check or a theorem"
+            )
     if any(isinstance(e, BestRankOne) or (isinstance(e, Basic) and e.atoms(TensorFunctional)) for e in asked):
         from .tensors.asking import tensor_limit
 
         return tensor_limit(quantities, single, regime, inner)
+    if any(isinstance(e, Basic) and e.atoms(Unfolded) for e in quantities.values()):
+        from .spectral.unfolded_limit import unfolded_limit
+
+        return unfolded_limit(quantities, single, regime, inner=inner)
     if any(isinstance(e, Basic) and e.atoms(SpectralFunctional) for e in quantities.values()):
         from .spectral.spectral_limit import spectral_limit
 

@@ -19,6 +19,7 @@ __all__ = [
     "FreeMatrix",
     "Gaussian",
     "Haar",
+    "Labels",
     "MatrixLetter",
     "RandomMatrix",
     "Signal",
@@ -429,3 +430,18 @@ class Signal(MatrixLetter):
     def is_generic(self) -> bool:
         """In generic position to every deterministic matrix."""
         return len(self.args) == 5
+
+
+class Labels(Signal):
+    """A vector of labels: every entry is plus or minus one, up to the scale that gives the declared norm.
+
+    Its limits are those of a :class:`Signal`; a simulation draws the signs at random, so that they can be counted.
+
+    Examples
+    --------
+    >>> from derive import Labels, Signal, dimensions
+    >>> n = dimensions("n")
+    >>> y = Labels("y", n, norm2=1)
+    >>> isinstance(y, Signal), y == Signal("y", n, norm2=1)
+    (True, False)
+    """

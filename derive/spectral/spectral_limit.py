@@ -15,6 +15,7 @@ from ..numbers import check_digits
 from ..pipeline import Derivation
 from ..read import Reader
 from ..scan import letters_of, square_roots
+from ..solve.status import Status
 from ..steps import Step
 from ..symbols import MatrixLetter, Signal
 from ..system import System
@@ -35,6 +36,7 @@ def spectral_limit(
     *,
     inner: Mapping | None = None,
     commuting: Iterable[Iterable] | None = None,
+    avoid: Iterable[str] = (),
 ) -> SpectralLimit:
     """The limit of expressions in eigenvalues and alignments of one matrix; called by :func:`derive.limit`."""
     found = sorted({f for e in quantities.values() for f in e.atoms(SpectralFunctional)}, key=str)
@@ -53,7 +55,7 @@ def spectral_limit(
     matrices = list(dict.fromkeys(f.matrix for f in found))
     # M = Y Y' before Y'Y: alignments of both are functions of the first
     main = matrices[0]
-    bulk = spectrum(main, regime, inner=inner, commuting=commuting)
+    bulk = spectrum(main, regime, inner=inner, commuting=commuting, avoid=avoid)
     occurring = set(letters_of([main]))
     asked = sorted({f.signal for f in found if isinstance(f, Alignment)} - occurring, key=lambda s: s.name)
     for signal in asked:
@@ -123,6 +125,9 @@ class SpectralLimit:
     >>> law.evaluate({theta: 0.5}, full_output=True).note
     'no outlier: the eigenvalue sticks to the edge 2, alignment 0'
     """
+
+    # what the status codes of a full output mean
+    statuses = Status
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ def spectrum(
     *,
     inner: Mapping | None = None,
     commuting: Iterable[Iterable] | None = None,
+    avoid: Iterable[str] = (),
 ) -> Spectrum:
     """The limiting spectral law of a self-adjoint random matrix.
 
@@ -46,6 +47,8 @@ def spectrum(
         A self-adjoint rational expression in random and deterministic matrices, of order one.
     regime, inner, commuting
         As for :func:`derive.limit`.
+    avoid : iterable of str, optional
+        Names that the spectral parameter is not to have.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def spectrum(
         )
     taken = {s.name for s in M.free_symbols} | {s.name for s in problem.regime.ratios}
     taken |= {s.name for r in problem.regime.ratios.values() for s in r.free_symbols}
-    taken |= {letter.name for letter in problem.letters}
+    taken |= {letter.name for letter in problem.letters} | set(avoid)
     z = Symbol(next(name for name in ("z", "zeta", "z_0", "z_00") if name not in taken))
     p = M.shape[0]
     return Spectrum(M, z, limit(Trace((M - z * Identity(p)).I) / p, regime, inner=inner, commuting=commuting))

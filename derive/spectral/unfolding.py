@@ -142,21 +142,26 @@ class Unfolding:
         return tuple(out)
 
 
-def unfolding(matrix: MatrixExpr, regime: Mapping, *, inner: Mapping | None = None) -> Unfolding:
+def unfolding(matrix: Any, regime: Mapping, *, mode: int | None = None, inner: Mapping | None = None) -> Any:
     """The rescaling under which a matrix with one much longer side has a limit, and that limit.
 
     Parameters
     ----------
-    matrix : MatrixExpr
-        ``Y*Y.T`` with Y of signals and Gaussian noise; the long side may be a product of dimensions.
+    matrix : MatrixExpr or tensor
+        ``Y*Y.T`` with Y of signals and Gaussian noise; the long side may be a product of dimensions. Or a planted
+        tensor, of which ``mode`` says along which mode it is unfolded: its other modes are contracted.
     regime : mapping
         How dimensions grow, at two rates: ``{m: c*n**2}``, or ``{q: a*p, r: b*p}`` for a p x (q r) matrix.
+    mode : int, optional
+        Of a tensor, counted from 1.
     inner : mapping, optional
         Inner products of signals.
 
     Returns
     -------
     Unfolding
+        Of a tensor an :class:`derive.UnfoldedLimit`: the location of the outlier of the rescaled Gram matrix and the
+        squared alignments with all signals of the mode. A strength that needs it is counted in the unit of ``units``.
 
     Raises
     ------
@@ -175,7 +180,25 @@ def unfolding(matrix: MatrixExpr, regime: Mapping, *, inner: Mapping | None = No
     (q*r/p, sqrt(q)*sqrt(r)/sqrt(p), (-2, 2))
     >>> found.spikes[0].unit, found.spikes[0].location
     (q**(1/4)*r**(1/4)/p**(1/4), (theta**4 + 1)/theta**2)
+
+    The same from the tensor, and one whose slices share a noisy matrix, along its second mode:
+
+    >>> from derive import GaussianTensor, Outer
+    >>> x, y, z = Signal("x", p, norm2=1), Signal("y", q, norm2=1), Signal("z", r, norm2=1)
+    >>> beta, W = Symbol("beta", positive=True), GaussianTensor("W", p, q, r, variance=1/p)
+    >>> spiked = unfolding(beta*Outer(x, y, z) + W, {q: p, r: 2*p}, mode=1)
+    >>> spiked.units, spiked.equivalent
+    ({beta: q**(1/4)*r**(1/4)/p**(1/4)}, beta**2*x*x.T + H)
+    >>> nested = unfolding(beta*Outer(theta*x*y.T + Gaussian("Z", p, q, variance=1/p), z) + W, {q: p, r: 2*p}, mode=2)
+    >>> nested.equivalent
+    beta**2*(theta*y*x.T + Z.T)*(theta*x*y.T + Z) + H
+    >>> {name: round(x, 6) for name, x in nested.evaluate({beta: 1, theta: 2}).items()}
+    {'location': 6.45, 'y': 0.718}
     """
+    if mode is not None or not isinstance(matrix, MatrixExpr):
+        from .unfolded_limit import rescaled_unfolding
+
+        return rescaled_unfolding(matrix, regime, mode, inner)
     sides = long_side(matrix, regime)
     if sides is None:
         raise RegimeError(
