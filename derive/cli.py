@@ -114,8 +114,13 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["gaussian", "rademacher", "sparse", "student"]),
             help="Law of the random entries; by default the theorem's own, for most theorems gaussian.",
         ),
+        click.option(
+            "--start",
+            type=click.Choice(["planted", "unfolding", "random"]),
+            help="For tensors: where the power iteration starts; by default where the theorem says, mostly planted.",
+        ),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the run."),
-        click.option("--trials", type=click.IntRange(min=2), metavar="N", help="Simulated matrices per size."),
+        click.option("--trials", type=click.IntRange(min=2), metavar="N", help="Simulations per size."),
         click.option("--sizes", metavar="N,N,...", help="Sizes of the base dimension, for example 200,400,800."),
     ):
         command = option(command)
@@ -216,6 +221,8 @@ def solve(
             click.echo(f"derive: not certified: {reasons}", err=True)
     else:
         values = theorem.observe(params, digits=digits)
+        if note := theorem.note(params):
+            click.echo(f"derive: {note}", err=True)
     record = None
     if theorem.spectrum is not None:
         from .cli_spectrum import spectrum_record
@@ -264,7 +271,7 @@ def plot(
 
     if sample is not None and not spectrum:
         raise click.UsageError("--sample is for --spectrum: the histogram of a sample behind the density")
-    if spectrum and (sweep or overlay or only or simulation["sizes"] or simulation["trials"]):
+    if spectrum and (sweep or overlay or only or any(simulation[key] for key in ("sizes", "trials", "start"))):
         raise click.UsageError("--spectrum draws one density: it goes with --set, --law and --sample N only")
     theorem = models.load(name)
     if spectrum:

@@ -1,7 +1,8 @@
-"""Matrix expressions in one line of plain text, the way people write them: ``tr((lambda I + Z Z')^-1)/p``."""
+"""Expressions in one line of plain text, the way people write them: ``tr((lambda I + Z Z')^-1)/p``, ``x o y o z``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sympy import fraction
@@ -11,8 +12,8 @@ from sympy.printing.str import StrPrinter
 __all__ = ["plain"]
 
 
-def plain(expr: Any) -> str:
-    """Write an expression in plain text, for a person to read.
+def plain(expr: Any, names: Mapping[Any, str] | None = None) -> str:
+    """Write an expression in plain text, for a person to read; ``names`` are used for the tensors it is about.
 
     Examples
     --------
@@ -24,11 +25,49 @@ def plain(expr: Any) -> str:
     >>> plain(Trace((Z * Z.T / n + Symbol("lambda") * Identity(p)).I) / p)
     "tr((lambda I + Z Z'/n)^-1)/p"
     """
-    return _Plain().doprint(expr)
+    return _Plain(names or {}).doprint(expr)
 
 
 class _Plain(StrPrinter):
     """SymPy's text, with juxtaposition for matrix products, ``'`` for transposes and ``^`` for powers."""
+
+    def __init__(self, names: Mapping[Any, str]):
+        super().__init__()
+        self.tensor_names = names
+
+    def _print(self, expr: Any, **kwargs: Any) -> str:
+        # a class that spells itself for SymPy is asked first otherwise
+        own = getattr(self, f"_tensor_{type(expr).__name__}", None)
+        return own(expr) if own else super()._print(expr, **kwargs)
+
+    def _tensor(self, tensor: Any) -> str:
+        return self.tensor_names.get(tensor) or self._print(tensor)
+
+    def _tensor_SingularValue(self, expr: Any) -> str:
+        return f"lambda({self._tensor(expr.tensor)})"
+
+    def _tensor_SingularVector(self, expr: Any) -> str:
+        return f"u_{expr.mode}" + f"({self._tensor(expr.tensor)})" * (len(self.tensor_names) > 1)
+
+    def _tensor_Overlap(self, expr: Any) -> str:
+        return f"<{self._print(expr.vector)}, {self._print(expr.singular)}>"
+
+    def _tensor_Outer(self, expr: Any) -> str:
+        in_order = [m for group in expr.modes for m in group] == list(range(len(expr.shape)))
+        places = ["" if in_order else f"^({','.join(str(m + 1) for m in group)})" for group in expr.modes]
+        return " o ".join(self._factor(f) + place for f, place in zip(expr.factors, places, strict=True))
+
+    def _tensor_ModeProduct(self, expr: Any) -> str:
+        tensor, matrix, mode = expr.args
+        return f"({self._print(tensor)}) x_{mode} ({self._print(matrix)})"
+
+    def _tensor_Unfolded(self, expr: Any) -> str:
+        tensor = self._tensor(expr.tensor)
+        return f"{tensor}_({expr.mode})" if tensor.replace("_", "").isalnum() else f"({tensor})_({expr.mode})"
+
+    def _tensor_Masked(self, expr: Any) -> str:
+        tensor, kept = expr.args
+        return f"mask_{self._print(kept)}({self._print(tensor)})"
 
     def _print_Trace(self, expr: Any) -> str:
         return f"tr({self._print(expr.arg)})"
@@ -72,6 +111,15 @@ class _Plain(StrPrinter):
         # only a name stays bare: X Y' and (X Y)' differ
         text = self._print(expr)
         return text if text.replace("_", "").isalnum() else f"({text})"
+
+    def _print_Mul(self, expr: Any) -> str:
+        # a scalar times an outer product, in one breath
+        tensors = [a for a in expr.args if type(a).__name__ in ("Outer", "ModeProduct", "Masked")]
+        if len(tensors) != 1:
+            return super()._print_Mul(expr)
+        scalar = expr / tensors[0]
+        sign, scalar = ("-", -scalar) if scalar.could_extract_minus_sign() else ("", scalar)
+        return sign + (f"{self._factor(scalar)} " if scalar != 1 else "") + self._print(tensors[0])
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         return super()._print_Pow(expr, rational=rational).replace("**", "^")

@@ -132,6 +132,7 @@ def theorem_record(theorem: Theorem, steps: bool) -> dict[str, Any]:
         "title": theorem.title,
         "reference": theorem.reference,
         "model": [{"name": m.name, "description": _letter(m)} for m in theorem.letters],
+        "tensors": {name: str(tensor) for name, tensor in theorem.tensors.items()},
         "regime": {str(k): str(v) for k, v in theorem.regime.items()},
         "quantities": {k: str(v) for k, v in theorem.quantities.items()},
         "observables": {k: str(v) for k, v in theorem.observables.items()},
@@ -214,9 +215,16 @@ def _laws(theorem: Theorem, params: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _letter(letter: Any) -> str:
     """Describe a matrix in words."""
-    from .symbols import Gaussian, Signal, Wigner
+    from .symbols import Gaussian, Labels, Signal, Wigner
+    from .tensors.symbols import GaussianTensor
 
+    if isinstance(letter, GaussianTensor):
+        kind, where = ("symmetric, ", " at distinct indices") if letter.is_symmetric else ("", "")
+        shape = " x ".join(map(str, letter.shape))
+        return f"{shape}, {kind}independent centred Gaussian entries of variance {letter.variance}{where}"
     rows, cols = letter.shape
+    if isinstance(letter, Labels):
+        return f"labels of dimension {rows}: entries of one size and either sign, squared norm {letter.norm2}"
     if isinstance(letter, Signal):
         return f"vector of dimension {rows}, squared norm {letter.norm2}"
     shape = f"{rows} x {cols}"
@@ -249,8 +257,12 @@ def print_theorem(theorem: Theorem, steps: bool) -> None:
     if theorem.regime:
         rows.append(("regime", ", ".join(f"{k} = {v}" for k, v in theorem.regime.items()) + ", all growing"))
     columns(rows)
+    names = {tensor: name for name, tensor in theorem.tensors.items()}
+    if names:
+        _heading("Tensors")
+        columns([(name, plain(tensor, names)) for tensor, name in names.items()])
     _heading("Quantities")
-    columns([(name, plain(expr)) for name, expr in theorem.quantities.items()])
+    columns([(name, plain(expr, names)) for name, expr in theorem.quantities.items()])
     if theorem.observables:
         _heading("Observables")
         columns([(name, plain(expr)) for name, expr in theorem.observables.items()])

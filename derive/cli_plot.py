@@ -38,13 +38,15 @@ class Point:
 class Curves:
     """Values by quantity on a grid, NaN where there is no limit; ``message`` says why, where that happens.
 
-    ``line`` holds a finer grid and the values on it, for the eye.
+    ``line`` holds a finer grid and the values on it, for the eye; ``breaks`` are places where another kind of solution
+    takes over.
     """
 
     grid: np.ndarray
     values: Mapping[str, np.ndarray]
     line: tuple[np.ndarray, Mapping[str, np.ndarray]]
     message: str = ""
+    breaks: tuple[float, ...] = ()
 
 
 def sweep(
@@ -52,8 +54,6 @@ def sweep(
 ) -> Curves:
     """Evaluate the quantities and observables of a theorem on a grid of one parameter."""
     from models.catalogue import closest
-
-    from .solve.status import Status
 
     names = [*theorem.quantities, *theorem.observables]
     for name in only:
@@ -71,11 +71,12 @@ def sweep(
         return values, np.broadcast_to(found.status, places.shape)
 
     values, status = evaluate(grid)
-    failed = np.flatnonzero(status)
+    nothing = ~np.any([np.isfinite(v) for v in values.values()], axis=0)
+    failed = np.flatnonzero((status != 0) & nothing)
     message = ""
     if len(failed):
-        first = f"{parameter.name} = {grid[failed[0]]:.6g}"
-        message = f"{len(failed)} of {len(grid)} points have no limit; at {first}: {Status(status[failed[0]]).message}"
+        first, why = f"{parameter.name} = {grid[failed[0]]:.6g}", theorem.law.statuses(status[failed[0]]).message
+        message = f"{len(failed)} of {len(grid)} points have no limit; at {first}: {why}"
         if len(failed) == len(grid):
             raise BranchError(f"none of the {message}")
     empty = [name for name in wanted if not np.isfinite(values[name]).any()]
@@ -85,7 +86,22 @@ def sweep(
             + (f" ({message})" if message else "")
             + ("; plot the others with --only" if len(empty) < len(wanted) else "")
         )
-    return Curves(grid, values, refined(lambda places: evaluate(places)[0], grid, values), message)
+    line = refined(lambda places: evaluate(places)[0], grid, values)
+    breaks: list[float] = []
+    if np.any(status != status[0]) and not np.iscomplexobj(grid):
+        line, breaks = _broken(*line, evaluate(line[0])[1])
+    return Curves(grid, values, line, message, tuple(breaks))
+
+
+def _broken(
+    places: np.ndarray, values: Mapping[str, np.ndarray], status: np.ndarray
+) -> tuple[tuple[np.ndarray, dict[str, np.ndarray]], list[float]]:
+    """The line with a gap where the status changes and both sides have values, and those places."""
+    known = np.all([np.isfinite(v) for v in values.values()], axis=0)
+    at = np.flatnonzero((status[1:] != status[:-1]) & known[1:] & known[:-1]) + 1
+    middle = (places[at - 1] + places[at]) / 2
+    gaps = {name: np.insert(v.astype(float), at, np.nan) for name, v in values.items()}
+    return (np.insert(places, at, middle), gaps), middle.tolist()
 
 
 def simulate(
@@ -104,9 +120,13 @@ def simulate(
     found: dict[str, list[Point]] = {name: [] for name in curves.values}
     for place in _places(theorem, parameter, curves):
         here = theorem.resolve({**params, parameter.symbol: place})
-        _, plan = specify(theorem.law, here, (size,), trials, arguments["seed"], arguments["entries"], fewest=1)
+        chosen = {
+            key: arguments[key] for key in ("seed", "entries", "start", "dependent", "measured") if key in arguments
+        }
+        _, plan = specify(theorem.law, here, (size,), trials, fewest=1, **chosen)
         columns = verify.simulate(theorem.law, here, size, trials, **arguments)
-        observables = read_observables(theorem.plain_observables, tuple(columns), here)
+        computed = {name: expr for name, expr in theorem.plain_observables.items() if name not in columns}
+        observables = read_observables(computed, tuple(theorem.quantities), here)
         columns |= {name: pseudo_values(observable, columns) for name, observable in observables.items()}
         for name, points in found.items():
             values = columns[name]
@@ -139,6 +159,8 @@ def draw(
     from matplotlib.figure import Figure
     from sympy import Symbol, latex
 
+    from .tensors.symbols import Overlap
+
     panels = _panels(theorem, curves)
     figure = Figure(figsize=(6.4, 4.2 if len(panels) == 1 else 5.6), layout="constrained")
     stacked = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
@@ -166,6 +188,10 @@ def draw(
     if points:
         label = f"simulation at {theorem.law.base} = {sizes_text(points)}, 2 s.e."
         stacked[0].errorbar([], [], yerr=[], fmt="o", ms=4, capsize=2, color="0.4", label=label)
+    for place in curves.breaks:
+        for index, axes in enumerate(stacked):
+            mark = "threshold" if index == 0 and place == curves.breaks[0] else None
+            axes.axvline(place, color="0.5", linestyle=":", linewidth=1, label=mark)
     symbol = latex(Symbol(parameter.name))
     stacked[-1].set_xlabel(f"Im ${symbol}$" if moving_imag else f"${symbol}$ ({parameter.description})")
     margin = 0.03 * np.ptp(grid)
@@ -175,18 +201,23 @@ def draw(
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     if len(panels) == 2:
-        stacked[0].set_ylabel("eigenvalue")
-        stacked[1].set_ylabel("squared alignment")
-        stacked[1].set_ylim(-0.04, 1.04)
+        overlaps = any(isinstance(theorem.quantities.get(name), Overlap) for name in panels[1])
+        stacked[0].set_ylabel("singular value" if overlaps else "eigenvalue")
+        counted = [name.replace("_", " ") for name in panels[1] if name in theorem.measured]
+        stacked[1].set_ylabel(", ".join(["alignment" if overlaps else "squared alignment", *counted]))
+        lowest = min(np.nanmin(lines[name].real) for name in panels[1])
+        stacked[1].set_ylim(min(0, lowest) - 0.04, 1.04)
     with replacing(output) as sibling:
         figure.savefig(sibling, dpi=160, metadata={"Date": None} if output.endswith((".svg", ".pdf")) else None)
 
 
 def _panels(theorem: Theorem, curves: Curves) -> list[list[str]]:
-    """Alignments, which are between 0 and 1, get a panel of their own below what has another scale."""
+    """Alignments and counted fractions, between 0 and 1, get a panel of their own below what has another scale."""
     from .functionals import Alignment
+    from .tensors.symbols import Overlap
 
-    aligned = [name for name in curves.values if isinstance(theorem.quantities.get(name), Alignment)]
+    kinds = (Alignment, Overlap)
+    aligned = [n for n in curves.values if isinstance(theorem.quantities.get(n), kinds) or n in theorem.measured]
     others = [name for name in curves.values if name not in aligned]
     return [names for names in (others, aligned) if names]
 
@@ -232,5 +263,6 @@ def record(parameter: Parameter, curves: Curves, points: Mapping[str, list[Point
         "grid": numbers(curves.grid),
         "curves": {name: numbers(values) for name, values in curves.values.items()},
         "simulation": {name: [_point(p) for p in places] for name, places in (points or {}).items()},
+        "breaks": list(curves.breaks),
         "message": curves.message,
     }

@@ -12,21 +12,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sympy import Expr, MatrixExpr, Symbol, erf, lambdify, sympify
+from sympy import Expr, MatrixExpr, Symbol, erf
 
 from derive.errors import CertificationError, LawError, NotRationalError, ParameterError
-from derive.numbers import exact
+from derive.spectral.unfolded_symbol import Unfolded
 from derive.symbols import Deterministic, Free, MatrixLetter, Signal
+from derive.tensors.symbols import GaussianTensor, SingularVector, TensorFunctional
 
 from .catalogue import closest
 from .parameter import Parameter
+from .reading_off import number, on_balls, read_off
 
 if TYPE_CHECKING:
     from derive.result import Limit
     from derive.spectral.spectral_limit import SpectralLimit
     from derive.spectral.spectrum import Spectrum
+    from derive.tensors.tensor_limit import TensorLimit
     from verify.entries import EntryLaw
     from verify.networks import Dependent
+    from verify.tensor_campaign import PowerIteration
 
 __all__ = ["Theorem"]
 
@@ -38,7 +42,8 @@ class Theorem:
     Parameters
     ----------
     quantities : mapping of str to Expr
-        The finite-size random quantities, in SymPy.
+        The finite-size random quantities, in SymPy: traces and forms, eigenvalues and alignments, or the singular
+        value and the overlaps of the best rank-one approximation of a tensor.
     regime : mapping of Symbol to Expr
         How the dimensions grow, as for :func:`derive.limit`.
     parameters : sequence of Parameter
@@ -48,6 +53,9 @@ class Theorem:
         The parameter people plot against, and its range.
     observables : mapping of str to Expr, optional
         What people read off the limits: expressions in symbols named like the quantities, and in the parameters.
+    measured : mapping of str to Expr, optional
+        By name, the observables that a simulation measures on the samples, such as a :class:`derive.Agreement`, instead
+        of computing them from the simulated quantities.
     laws : mapping, optional
         Default laws of the deterministic matrices, as for ``Limit.evaluate``.
     inner, commuting : optional
@@ -58,10 +66,17 @@ class Theorem:
         Entries of the random matrices in a simulation, as for :func:`verify.check`; may depend on the parameters.
     dependent : Dependent, optional
         Letters that depend on the others at finite size, such as the masks of a :class:`verify.Network`.
+    start : str or PowerIteration, optional
+        For tensors, where the power iteration of a simulation starts, as for :func:`verify.check`.
+    exponent : number, optional
+        ``k`` of the leading bias ``N^-k`` of a simulation where that is not 1; where a quantity is at an edge or an
+        alignment vanishes it is that of :func:`verify.check`.
     sizes : tuple of int, optional
         Sizes of the base dimension at which a check simulates.
     trials : int, optional
-        Simulated matrices per size.
+        Simulated matrices or tensors per size.
+    resolution : float, optional
+        Relative discrepancy that a check is to see, where the default of :func:`verify.check` needs too large sizes.
     name, title : str, optional
         :func:`models.load` takes them from the file: its name, and the first line of its docstring.
 
@@ -81,14 +96,18 @@ class Theorem:
     reference: str
     axis: tuple[Symbol, Any, Any]
     observables: Mapping[str, Expr] = field(default_factory=dict)
+    measured: Mapping[str, Expr] = field(default_factory=dict)
     laws: Mapping[Any, Any] = field(default_factory=dict)
     inner: Mapping[tuple[Signal, Signal], Expr] = field(default_factory=dict)
     commuting: tuple[tuple[Deterministic, ...], ...] = ()
     spectrum: MatrixExpr | None = None
     entries: str | EntryLaw = "gaussian"
     dependent: Dependent | None = None
+    start: str | PowerIteration | None = None
+    exponent: float | None = None
     sizes: tuple[int, ...] = (50, 100, 200)
     trials: int = 200
+    resolution: float | None = None
     name: str = ""
     title: str = ""
 
@@ -118,10 +137,22 @@ class Theorem:
 
     @property
     def letters(self) -> tuple[MatrixLetter, ...]:
-        """Every matrix and signal of the model, by name."""
+        """Every matrix, Gaussian tensor and signal of the model, by name."""
         exprs = [*self.quantities.values(), *([] if self.spectrum is None else [self.spectrum])]
-        found = {m for expr in exprs for m in expr.atoms(MatrixLetter)}
-        return tuple(sorted(found, key=lambda m: m.name))
+        found = {m for expr in exprs for m in expr.atoms(MatrixLetter, GaussianTensor)}
+        return tuple(sorted((m for m in found if not isinstance(m, SingularVector)), key=lambda m: m.name))
+
+    @cached_property
+    def tensors(self) -> dict[str, Expr]:
+        """The tensors of the model, each after those it is made from: ``T``, or ``T_1``, ``T_2``..."""
+        found: list[Expr] = []
+        for expr in self.quantities.values():
+            for functional in expr.atoms(TensorFunctional, Unfolded):
+                if functional.tensor not in found:
+                    found.append(functional.tensor)
+        # a deflated tensor holds the singular values and vectors of the one it was made from
+        found.sort(key=lambda tensor: sum(tensor.has(other) and tensor != other for other in found))
+        return {"T" if len(found) == 1 else f"T_{k}": tensor for k, tensor in enumerate(found, 1)}
 
     @property
     def plain_observables(self) -> dict[str, Expr]:
@@ -129,7 +160,7 @@ class Theorem:
         return {name: expr.rewrite(erf) for name, expr in self.observables.items()}
 
     @cached_property
-    def law(self) -> Limit | SpectralLimit:
+    def law(self) -> Limit | SpectralLimit | TensorLimit:
         """The limit of the quantities, derived on first use."""
         from derive import limit
 
@@ -288,6 +319,20 @@ class Theorem:
         limits = self.law.evaluate(values, digits=digits)
         return {**limits, **self.read_off(limits, values, digits=digits)}
 
+    def note(self, params: Mapping[Any, Any] | None = None, /) -> str:
+        """Return what there is to know about the limit at one point besides its value; empty for most.
+
+        Examples
+        --------
+        >>> import models
+        >>> models.load("spiked-tensor-symmetric").note({"beta": 1})[:19]
+        'below the threshold'
+        """
+        if not self.tensors:
+            return ""
+        found = self.law.evaluate(self.resolve(params), full_output=True)
+        return "" if np.any(found.status == 0) else found.note
+
     def certify(
         self, params: Mapping[Any, Any] | None = None, /, *, digits: int = 30, **overrides: Any
     ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -335,9 +380,9 @@ class Theorem:
         kind = BallKind(int(3.33 * (digits + spare)) + 64)
         refused = {}
         for name, expr in self.plain_observables.items():
-            env = {s: balls[s.name] if s.name in self.quantities else _number(values[s]) for s in expr.free_symbols}
+            env = {s: balls[s.name] if s.name in self.quantities else number(values[s]) for s in expr.free_symbols}
             try:
-                ball = _on_balls(expr, env, kind)
+                ball = on_balls(expr, env, kind)
             except (CertificationError, NotRationalError) as error:
                 refused[name] = str(error)
                 continue
@@ -355,21 +400,7 @@ class Theorem:
         The same function serves the limits and simulated values. With ``digits``, the arithmetic is mpmath's at that
         many digits and ten to spare.
         """
-        import mpmath
-
-        found = {}
-        for name, expr in self.plain_observables.items():
-            symbols = sorted(expr.free_symbols, key=str)
-            values = [limits[s.name] if s.name in limits else _number(params[s]) for s in symbols]
-            if digits is None:
-                arrays = [np.asarray(v) if np.ndim(v) else complex(v) for v in values]
-                plain = [a.real if isinstance(a, complex) and a.imag == 0 else a for a in arrays]
-                found[name] = lambdify(symbols, expr, modules=["scipy", "numpy"])(*plain)
-            else:
-                with mpmath.workdps(digits + 10):
-                    exactly = [v if isinstance(v, (mpmath.mpf, mpmath.mpc)) else _mp(v, digits) for v in values]
-                    found[name] = lambdify(symbols, expr, modules="mpmath")(*exactly)
-        return found
+        return read_off(self.plain_observables, limits, params, digits)
 
     def verify(self, params: Mapping[Any, Any] | None = None, /, **options: Any) -> Any:
         """Check the limits against simulation; options as for :func:`verify.check`, sizes and trials from the theorem.
@@ -382,8 +413,13 @@ class Theorem:
         """
         import verify
 
+        values = self.resolve(params)
         own: dict[str, Any] = {"sizes": self.sizes, "trials": self.trials, "observables": self.plain_observables}
-        return verify.check(self.law, self.resolve(params), **own | self.finite_model(params) | options)
+        own |= {} if self.resolution is None else {"resolution": self.resolution}
+        if self.exponent is not None and "exponent" not in options:
+            _, known = verify.edges.evaluated(self.law, values)
+            own["exponent"] = {name: self.exponent for name in self.quantities if name not in known}
+        return verify.check(self.law, values, **own | self.finite_model(params) | options)
 
     def finite_model(self, params: Mapping[Any, Any] | None = None, /) -> dict[str, Any]:
         """Return what a simulation needs beyond the law: arguments of :func:`verify.check` and :func:`verify.simulate`.
@@ -394,7 +430,8 @@ class Theorem:
         own = set(dependent.letters) if dependent else set()
         if any(set(_as_tuple(key)) & own and values.get(key) != law for key, law in self.laws.items()):
             dependent = None
-        return {"entries": self.entries, "dependent": dependent}
+        own_options = {"start": self.start, "measured": dict(self.measured)}
+        return {"entries": self.entries, "dependent": dependent} | {k: v for k, v in own_options.items() if v}
 
 
 def _as_tuple(key: Any) -> tuple[Any, ...]:
@@ -403,23 +440,3 @@ def _as_tuple(key: Any) -> tuple[Any, ...]:
 
 def _names(letters: Iterable[MatrixLetter]) -> str:
     return ", ".join(m.name for m in letters)
-
-
-def _number(value: Any) -> Any:
-    return exact(value) if isinstance(value, str) else value
-
-
-def _on_balls(expr: Expr, env: Mapping[Symbol, Any], kind: Any) -> Any:
-    """Evaluate a scalar expression in ball arithmetic."""
-    from derive.lower import compile_program
-    from derive.lower.algebra import Algebra
-
-    with kind.context():
-        numbers = {symbol: kind.coerce(value, symbol.name) for symbol, value in env.items()}
-        return compile_program([expr]).run(numbers, Algebra(kind, {}, {}))[0]
-
-
-def _mp(value: Any, digits: int) -> Any:
-    import mpmath
-
-    return mpmath.mpmathify(sympify(value).evalf(digits + 10))
