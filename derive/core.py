@@ -51,8 +51,8 @@ def is_affine(local: Mapping[int, Fraction], dependence: Dependence) -> bool:
     return True
 
 
-def solve_affine(ring: Ring, local: Mapping[int, Fraction]) -> list[tuple[int, Fraction]]:
-    """Gaussian elimination over the field."""
+def solve_affine(ring: Ring, local: Mapping[int, Fraction], longest: int) -> list[tuple[int, Fraction]] | None:
+    """Gaussian elimination over the field; None where a coefficient of more than ``longest`` terms occurs."""
     field = ring.field
     order = sorted(local)
     zero = dict.fromkeys(order, field.zero)
@@ -76,6 +76,8 @@ def solve_affine(ring: Ring, local: Mapping[int, Fraction]) -> list[tuple[int, F
             factor = rows[m][0][v]
             if m != k and factor:
                 rows[m] = ({w: c - factor * row[w] for w, c in rows[m][0].items()}, rows[m][1] - factor * constant)
+                if any(len(c.num) + len(c.den) > longest for c in (*rows[m][0].values(), rows[m][1])):
+                    return None
     return [(v, rows[k][1]) for k, v in enumerate(order)]
 
 

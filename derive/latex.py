@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from .latex_names import Names, escape
-from .latex_statement import Statement, columns
+from .latex_statement import TALL, Statement, columns
 from .steps import Step
 
 __all__ = ["document_latex", "notebook_latex", "theorem_latex"]
@@ -24,9 +24,6 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 \theoremstyle{definition}
 \newtheorem{theorem}{Theorem}
 """
-
-# an aligned block does not break over pages; a longer one is set as align
-_TALL = 14
 
 
 def theorem_latex(law: Any) -> str:
@@ -101,7 +98,7 @@ def _step(statement: Statement, number: int, step: Step) -> str:
     blocks = [[row for rows in columns(group) for row in rows] for group in groups]
     if all(row.count("&") == 1 for block in blocks for row in block):
         blocks = [[row for block in blocks for row in block]]
-    if len(blocks) == 1 or max(map(len, blocks)) > _TALL:
+    if len(blocks) == 1 or max(map(len, blocks)) > TALL:
         return text + "".join(f"\\begin{{align*}}\n{_lines(block)}\n\\end{{align*}}\n" for block in blocks)
     body = _lines([f"\\begin{{aligned}}\n{_lines(block)}\n\\end{{aligned}}" for block in blocks])
     return f"{text}\\begin{{gather*}}\n{body}\n\\end{{gather*}}\n"

@@ -21,6 +21,12 @@ __all__ = ["Statement", "columns", "display"]
 _ARROW = r"\xrightarrow[{}\to\infty]{{\text{{a.s.}}}}"
 
 
+# of a line: a wider quantity leaves no room for its limit beside it
+_WIDE = 0.55
+# an aligned block does not break over pages; a longer one is set as align
+TALL = 14
+
+
 class Statement:
     """What is printed about one limit, and the names it is printed with."""
 
@@ -104,14 +110,19 @@ class Statement:
         return self.equivalent() if self.matrix else display(self.value_rows(), self.stop)
 
     def value_rows(self) -> list[str]:
-        arrow = _ARROW.format(self.tex(self.law.base))
-        rows = []
+        arrow = rf"\;{_ARROW.format(self.tex(self.law.base))}\;"
+        sides = []
         for name, quantity in self.law.quantities.items():
             left = self.tex(self.show(quantity))
             if not (name == "value" and len(self.values) == 1):
                 left = rf"{quantity_name(name, self.names)} = {left}"
-            rows += aligned(self.printer, left, rf"\;{arrow}\;", self.show(self.values[name]))
-        return rows
+            sides.append((left, self.show(self.values[name])))
+        if max(width(left) for left, _ in sides) < _WIDE * LINE:
+            return [row for left, right in sides for row in aligned(self.printer, left, arrow, right)]
+        # a long quantity has a line of its own, and its limit the next ones
+        return [
+            row for left, right in sides for row in (f"&{left}", *aligned(self.printer, "", rf"\quad{arrow}", right))
+        ]
 
     def notebook_rows(self) -> list[str]:
         """Definitions, value, equations: what a notebook shows."""
@@ -183,6 +194,8 @@ def quantity_name(name: str, names: Names) -> str:
 def display(rows: list[str], end: str = "") -> str:
     """Rows of a displayed ``aligned`` block; ``end`` closes the last one."""
     body = " \\\\\n  ".join([*rows[:-1], rows[-1] + end])
+    if len(rows) > TALL:
+        return "\\begin{align*}\n  " + body + "\n\\end{align*}"
     return "\\[\n\\begin{aligned}\n  " + body + "\n\\end{aligned}\n\\]"
 
 

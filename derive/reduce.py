@@ -12,17 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .core import Equation, is_affine, solve_affine, solve_core
+from .core import Core, Equation, is_affine, solve_affine, solve_core
 from .dependence import Dependence, needed
 from .dyson import DysonEquation
 from .eliminate import Elimination, block_of_inverse
 from .field import Fraction
 from .graph import components
+from .partial_fractions import in_degrees_of_freedom, with_fewer_traces
 from .pencil import Output
 from .ring import Poly, Ring, Word
-from .spelling import other_spellings, recognise, shortest
+from .spelling import backward, length, much_shorter, other_spellings, recognise, shortest
 from .stepwise import is_long, solve_stepwise
 from .subordination import subordinated
+
+# two coupled quantities whose solution has coefficients of more terms keep their names
+_LONGEST = 24
 
 __all__ = ["Reduced", "output_poly", "reduce_system", "unreduced"]
 
@@ -103,6 +107,7 @@ def reduce_system(
 
     solved: dict[int, Fraction] = {}
     kept: dict[int, Fraction] = {}
+    of_core: dict[int, Fraction] = {}
     definitions: list[tuple[int, Fraction]] = []
     equations: list[Equation] = []
     merged_shifts: dict[int, int] = {}
@@ -116,34 +121,74 @@ def reduce_system(
         if len(component) == 1 and component[0] not in dependence.of(local[component[0]]):
             new = [(component[0], local[component[0]])]
         elif is_affine(local, dependence):
-            long = is_long(ring, local)
-            explicit = explicit and not long
-            new = solve_stepwise(ring, local) if long else solve_affine(ring, local)
+            written_out = None if is_long(ring, local) else _written_out(ring, local)
+            explicit = explicit and written_out is not None
+            new = solve_stepwise(ring, local) if written_out is None else written_out
         else:
             core = solve_core(ring, local, set(shifts), dependence, prefer)
-            equations.extend(core.equations)
-            new = list(core.definitions)
+            twin = _twin(ring, core, equations, set(shifts))
+            same = {**core.same, **twin}
+            equations.extend(() if twin else core.equations)
+            new = [(v, ring.renamed(e, twin)) for v, e in core.definitions]
             is_core = bool(core.equations)
-            if core.same:
-                merged_shifts |= core.same
-                system = {v: ring.renamed(e, core.same) for v, e in system.items() if v not in core.same}
-                values = {name: ring.renamed(v, core.same) for name, v in values.items()}
+            if same:
+                merged_shifts |= same
+                system = {v: ring.renamed(e, same) for v, e in system.items() if v not in same}
+                values = {name: ring.renamed(v, same) for name, v in values.items()}
         for v, value in new:
             definitions.append((v, value))
+            if is_core and v not in shifts:
+                of_core[v] = value
             if not explicit or dependence.is_hidden_in(v, (*system.values(), *values.values())):
                 continue
             # kappa is the natural unknown where there is one; otherwise a core definition may stay as it is
             target = kept if is_core and not set(component) & set(shifts) else solved
             target[v] = value
     spellings = [kept, *other_spellings(field, [e.residual for e in equations], kept)] if kept else []
+    in_definitions = backward(field, {e.unknown for e in equations}, of_core)
+    definitions = [(v, e if v in of_core else much_shorter(field, e, in_definitions)) for v, e in definitions]
     values = {name: shortest(field, v, solved, spellings) for name, v in values.items()}
     for name, whole in plain.items():
         # the trace of a resolvent as it stands, where the equations say the same in more words
         written = field.subs(ring.renamed(whole, merged_shifts), solved)
         if written and _is_trace(ring, written) and not _is_trace(ring, values[name]):
             values[name] = written
+    values = {name: much_shorter(field, v, in_definitions) for name, v in values.items()}
+    closed = _in_parameters(ring, definitions)
+    values = {name: with_fewer_traces(ring, min(v, field.subs(v, closed), key=length)) for name, v in values.items()}
     start = {v: system[v] for v in (*shifts, *entries) if v in system}
     return Reduced(tuple(equations), tuple(definitions), values, start, merged, frozenset(zeros))
+
+
+def _written_out(ring: Ring, local: Mapping[int, Fraction]) -> list[tuple[int, Fraction]] | None:
+    """The solution of affine equations where it is short enough to be read, in fewer traces if need be."""
+    new = solve_affine(ring, local, _LONGEST)
+    return new or solve_affine(ring, {v: in_degrees_of_freedom(ring, e) for v, e in local.items()}, _LONGEST)
+
+
+def _twin(ring: Ring, core: Core, earlier: Sequence[Equation], shifts: set[int]) -> dict[int, int]:
+    """The shift of an earlier resolvent that obeys the same equation: resolvents of independent copies of one model.
+
+    They are the same function of the same parameters; an evaluation checks every unreduced equation all the same.
+    """
+    if len(core.equations) != 1 or core.equations[0].unknown not in shifts:
+        return {}
+    (equation,) = core.equations
+    for other in earlier:
+        renaming = {equation.unknown: other.unknown}
+        if other.unknown in shifts and ring.renamed(equation.residual, renaming).key == other.residual.key:
+            return renaming
+    return {}
+
+
+def _in_parameters(ring: Ring, definitions: Sequence[tuple[int, Fraction]]) -> dict[int, Fraction]:
+    """The unknowns that are closed in the parameters alone."""
+    closed: dict[int, Fraction] = {}
+    for v, value in definitions:
+        full = ring.field.subs(value, closed)
+        if full and not full.generators() & ring.unknowns:
+            closed[v] = full
+    return closed
 
 
 def _is_trace(ring: Ring, value: Fraction) -> bool:

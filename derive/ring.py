@@ -15,6 +15,7 @@ from itertools import chain, count
 from sympy import Expr, Identity, Integer, MatAdd, MatMul, MatPow, MatrixExpr, Rational, S, Symbol, Trace
 from sympy.matrices.expressions import Adjoint, Inverse, Transpose
 
+from .cancel import cancelled
 from .field import Field, Fraction
 from .nodes import Letter
 from .regime import Regime, Space
@@ -187,7 +188,7 @@ class Ring:
         terms: dict[Word, Fraction] = {}
         for u, x in a.terms.items():
             for v, y in b.terms.items():
-                word, value = self.normal(u + v), x * y
+                word, value = cancelled(self.normal(u + v), self.family), x * y
                 if any(f.cols.finite for f in word):
                     word, number = self._contract(word)
                     value = value * number
@@ -309,6 +310,7 @@ class Ring:
         return total
 
     def trace_of_word(self, word: Word, space: Space) -> Fraction:
+        word = cancelled(word, self.family)
         if not word:
             return self.field.from_sympy(space.size)
         key = word_key(word)

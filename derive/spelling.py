@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from .field import Field, Fraction
 from .ring import Ring
 
-__all__ = ["isolate", "length", "other_spellings", "recognise", "shortest"]
+__all__ = ["backward", "isolate", "length", "much_shorter", "other_spellings", "recognise", "shortest"]
 
 
 def length(value: Fraction) -> int:
@@ -31,6 +31,30 @@ def other_spellings(
             constant, slope = field.linear(poly, v)
             out[v] = -(constant / slope)
     return [dict(kept) | out] if out else []
+
+
+def backward(field: Field, unknowns: Collection[int], kept: Mapping[int, Fraction]) -> dict[int, Fraction]:
+    """The core's unknowns in its definitions, ``g = 1/h - 1`` for ``h = 1/(1 + g)``: what is rational in g is often
+    short in h.
+    """
+    out: dict[int, Fraction] = {}
+    for v, value in kept.items():
+        inside = [u for u in value.generators() if u in unknowns]
+        degrees = [max(value.num.degrees()[u], value.den.degrees()[u]) for u in inside]
+        if degrees == [1] and inside[0] not in out:
+            (u,) = inside
+            numerator, denominator = (Fraction(field, part, field.one.num) for part in (value.num, value.den))
+            constant, slope = field.linear(numerator - field.generator(v) * denominator, u)
+            out[u] = -(constant / slope)
+    return out
+
+
+def much_shorter(field: Field, value: Fraction, rules: Mapping[int, Fraction]) -> Fraction:
+    """``value`` after the rules where that is a quarter shorter or more; a tie is left as it is written."""
+    if not value or not value.generators() & rules.keys():
+        return value
+    other = field.subs(value, dict(rules))
+    return other if other and 4 * length(other) < 3 * length(value) else value
 
 
 def shortest(

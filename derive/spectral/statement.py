@@ -25,7 +25,7 @@ from .equations import edge_residual, slope_names, tidy
 if TYPE_CHECKING:
     from .spectral_limit import SpectralLimit
 
-__all__ = ["spectral_document", "spectral_latex", "spectral_notebook", "spectral_steps"]
+__all__ = ["document_of", "spectral_document", "spectral_latex", "spectral_notebook", "spectral_steps"]
 
 
 # ---- steps ---------------------------------------------------------------------------------------------------------
@@ -260,7 +260,11 @@ def spectral_latex(law: SpectralLimit) -> str:
 
 def spectral_document(law: SpectralLimit, title: str | None = None, steps: bool = True) -> str:
     """A complete document for pdflatex."""
-    statement = SpectralStatement(law)
+    return document_of(SpectralStatement(law), title, steps)
+
+
+def document_of(statement: SpectralStatement, title: str | None, steps: bool) -> str:
+    """The document of a statement, with the steps of its law."""
     heading = rf"\begin{{center}}\Large {escape(title)}\end{{center}}" + "\n" if title else ""
     parts = [_PREAMBLE, "\\begin{document}\n" + heading]
     parts.append("\\begin{theorem}\n" + statement.body() + "\n\\end{theorem}\n")
@@ -268,7 +272,7 @@ def spectral_document(law: SpectralLimit, title: str | None = None, steps: bool 
         parts.append("\\section*{Derivation}\n")
         if statement.resolvent_rows:
             parts.append(f"Put\n{display(statement.resolvent_rows, '.')}\n")
-        parts += [_step(statement, number, step) for number, step in enumerate(law.steps, 1)]
+        parts += [_step(statement, number, step) for number, step in enumerate(statement.law.steps, 1)]
     return "".join([*parts, "\\end{document}\n"])
 
 

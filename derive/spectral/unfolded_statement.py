@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Eq, Expr, Identity, MatAdd, MatMul, MatrixSymbol, Symbol
 
-from ..latex import _PREAMBLE, _step
 from ..latex_lines import aligned
-from ..latex_names import escape
 from ..latex_setting import enumerated, inline
 from ..latex_statement import display
 from ..steps import Step
 from ..symbols import Signal
 from ..tensors.network import Noise, TensorTerm, Vector
 from .contraction import Product
-from .statement import SpectralStatement
+from .statement import SpectralStatement, document_of
 from .unfolded_tensor import UnfoldedTensor, free_name
 
 if TYPE_CHECKING:
@@ -209,13 +207,4 @@ def unfolded_latex(law: UnfoldedLimit) -> str:
 
 def unfolded_document(law: UnfoldedLimit, title: str | None = None, steps: bool = True) -> str:
     """A complete document for pdflatex."""
-    statement = UnfoldedStatement(law)
-    heading = rf"\begin{{center}}\Large {escape(title)}\end{{center}}" + "\n" if title else ""
-    parts = [_PREAMBLE, "\\begin{document}\n" + heading]
-    parts.append("\\begin{theorem}\n" + statement.body() + "\n\\end{theorem}\n")
-    if steps:
-        parts.append("\\section*{Derivation}\n")
-        if statement.resolvent_rows:
-            parts.append(f"Put\n{display(statement.resolvent_rows, '.')}\n")
-        parts += [_step(statement, number, step) for number, step in enumerate(law.steps, 1)]
-    return "".join([*parts, "\\end{document}\n"])
+    return document_of(UnfoldedStatement(law), title, steps)
