@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sympy import Basic, Determinant, MatrixExpr
@@ -10,10 +11,14 @@ from sympy import Basic, Determinant, MatrixExpr
 from .equivalent import DeterministicEquivalent
 from .errors import DimensionError, NotRationalError, ParameterError
 from .functionals import Agreement, SpectralFunctional
+from .learning.vectors import RandomVector
 from .pipeline import Problem, derive_matrix, derive_scalars, read_problem
 from .result import Limit
 from .spectral.unfolded_symbol import Unfolded
 from .tensors.symbols import BestRankOne, TensorFunctional
+from .where import read_where
+
+_OTHER = (BestRankOne, TensorFunctional, Unfolded, SpectralFunctional)
 
 __all__ = ["deterministic_equivalent", "limit"]
 
@@ -24,6 +29,7 @@ def limit(
     *,
     inner: Mapping | None = None,
     commuting: Iterable[Iterable] | None = None,
+    where: Mapping | None = None,
 ) -> Any:
     """Derive the high-dimensional limit of a scalar quantity.
 
@@ -41,6 +47,9 @@ def limit(
         ``inner_u_v``.
     commuting : iterable of tuples, optional
         Families of deterministic matrices that commute; their joint law is given at evaluation.
+    where : mapping, optional
+        Symbols that stand for expressions in the parameters, ``{a: 1 - 2*epsilon}``: the result is written in ``a`` and
+        evaluated at ``epsilon``. For traces and bilinear forms.
 
     Returns
     -------
@@ -79,6 +88,9 @@ def limit(
                 f"{name} counts signs on samples and has no limit of its own: declare an observable {name}, a formula "
                 f"in the alignment, and measured={{{name!r}: ...}} in a check or a theorem"
             )
+    traced = not any(isinstance(e, Basic) and e.atoms(*_OTHER) for e in asked)
+    if where and not traced:
+        raise ParameterError("where= is for traces and bilinear forms; write the expressions where the symbols stand")
     if any(isinstance(e, BestRankOne) or (isinstance(e, Basic) and e.atoms(TensorFunctional)) for e in asked):
         from .tensors.asking import tensor_limit
 
@@ -92,6 +104,8 @@ def limit(
 
         return spectral_limit(quantities, single, regime, inner=inner, commuting=commuting)
     problem = _problem(quantities.values(), regime, inner, commuting)
+    if where:
+        problem = replace(problem, where=read_where(where, problem.regime.ratios))
     return Limit(derive_scalars(quantities, problem), single)
 
 
@@ -100,6 +114,11 @@ def _problem(exprs: Iterable[Any], regime: Mapping | None, inner: Any, commuting
     for e in exprs:
         if not isinstance(e, Basic):
             raise ParameterError(f"a quantity must be a SymPy expression, got {type(e).__name__}: {e!r}")
+        for vector in sorted(e.atoms(RandomVector), key=str)[:1]:
+            raise ParameterError(
+                f"{vector} is a random vector: average over it first, by excess_risk() or risk_product(); coefficients "
+                f"that are fixed are a Signal('{vector}', ...)"
+            )
         for determinant in sorted(e.atoms(Determinant), key=str)[:1]:
             raise NotRationalError(
                 f"{e} contains {determinant}: neither a determinant nor its logarithm is a trace of a rational "

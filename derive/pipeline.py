@@ -8,7 +8,7 @@ Every intermediate object is kept in the :class:`Derivation`, so that it can be 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sympy import Basic, Expr, MatAdd, MatMul, MatPow, MatrixExpr, Symbol, ZeroMatrix, sympify
@@ -40,6 +40,7 @@ class Problem:
     inner: Mapping[frozenset[Signal], Expr]
     commuting: tuple[tuple[Deterministic, ...], ...]
     declared: Mapping[tuple[Signal, Signal], Expr]
+    where: Mapping[Symbol, Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

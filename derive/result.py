@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,8 @@ from sympy import Eq, Expr, Poly, Symbol
 from .bind import Binding, bind
 from .curve import algebraic_curve
 from .errors import BranchError, ParameterError
+from .evaluation import Evaluation
+from .further import Further
 from .numbers import check_digits
 from .pipeline import Derivation, field_symbols
 from .scan import walk
@@ -21,40 +23,12 @@ from .solve.status import Status
 from .steps import Step, derivation_steps
 from .symbols import MatrixLetter
 from .system import System
+from .where import values_where
 
 __all__ = ["Evaluation", "Limit"]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything :meth:`Limit.evaluate` knows, per element of the batch.
-
-    ``value`` (a dict for several quantities), ``status`` (0 converged, see :class:`derive.Status`), ``error`` (an
-    estimate of the relative error of the unknowns, absolute error of the value with ``digits``) and ``unknowns``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sympy import Identity, Symbol, Trace
-    >>> from derive import Wigner, dimensions, limit
-    >>> n, z = dimensions("n"), Symbol("z")
-    >>> law = limit(Trace((Wigner("W", n, variance=1/n) - z*Identity(n)).I)/n)
-    >>> result = law.evaluate({z: np.array([2.5, 1.0])}, full_output=True)
-    >>> result.status.tolist(), result.value.real.round(12).tolist()
-    ([0, 1], [-0.5, nan])
-    """
-
-    value: Any
-    status: Any
-    error: Any
-    unknowns: Mapping[Symbol, Any]
-
-    def __iter__(self) -> Iterator[Any]:
-        """``value, status, error = law.evaluate(..., full_output=True)``"""
-        yield from (self.value, self.status, self.error)
-
-
-class Limit:
+class Limit(Further):
     """The high-dimensional limit of one or several scalar quantities; made by :func:`derive.limit`.
 
     Attributes
@@ -123,6 +97,11 @@ class Limit:
         return dict(self.derivation.problem.declared)
 
     @property
+    def where(self) -> dict[Symbol, Expr]:
+        """Declared symbols and what they stand for."""
+        return dict(self.derivation.problem.where)
+
+    @property
     def commuting(self) -> tuple[tuple[MatrixLetter, ...], ...]:
         """Declared commuting families of deterministic matrices."""
         return self.derivation.problem.commuting
@@ -141,7 +120,7 @@ class Limit:
     @property
     def definitions(self) -> list[Eq]:
         """Explicit definitions that the equations or the value use, in the order in which they can be computed."""
-        return [Eq(symbol, expr, evaluate=False) for symbol, expr in self.system.definitions]
+        return [Eq(s, expr, evaluate=False) for s, expr in (*self.where.items(), *self.system.definitions)]
 
     @property
     def value(self) -> Any:
@@ -171,6 +150,9 @@ class Limit:
             # the norm of a signal is part of the letter: a trace in which the signal occurs does not ask for it
             needed |= {s for s in walk(expr) if isinstance(s, Symbol)} - own - dims
         needed |= self._equation_symbols()
+        for symbol, expr in self.where.items():
+            needed = (needed - {symbol}) | {s for s in expr.free_symbols if isinstance(s, Symbol)}
+            user = user - {symbol}
         letters = set(self.letters)
         needed = {s for s in needed if not isinstance(s, MatrixLetter) and s not in letters}
         order = lambda s: s.name  # noqa: E731
@@ -267,7 +249,8 @@ class Limit:
     def bind(self, params: Mapping) -> Binding:
         """Check the parameters of an evaluation."""
         needed, optional = self._known
-        return bind(params, needed, optional, self.letters)
+        found = bind(params, needed, optional, self.letters)
+        return replace(found, scalars={**found.scalars, **values_where(self.where, found.scalars)})
 
     def evaluate(
         self,
