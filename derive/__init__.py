@@ -37,6 +37,11 @@ _HOME = {
     "spectral.unfolded_symbol": ("Unfolded",),
     "spectral.unfolding": ("Unfolding", "unfolding"),
     "solve.certify": ("Certificate",),
+    "learning.vectors": ("RandomVector",),
+    "learning.data": ("Dataset",),
+    "learning.estimators": ("average", "least_squares", "ridge"),
+    "learning.risk": ("Risk", "excess_risk", "risk_product"),
+    "learning.rounds": ("after_rounds", "stationary"),
     "tensors.symbols": ("GaussianTensor", "Masked", "ModeProduct", "Outer", "best_rank_one"),
 }  # fmt: skip
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -50,6 +55,11 @@ if TYPE_CHECKING:
     from .free_transforms import r_transform, s_transform  # noqa: F401
     from .functionals import Agreement, Alignment, Eigenvalue, Eigenvector  # noqa: F401
     from .laws import atomic, density, joint  # noqa: F401
+    from .learning.data import Dataset  # noqa: F401
+    from .learning.estimators import average, least_squares, ridge  # noqa: F401
+    from .learning.risk import Risk, excess_risk, risk_product  # noqa: F401
+    from .learning.rounds import after_rounds, stationary  # noqa: F401
+    from .learning.vectors import RandomVector  # noqa: F401
     from .limits import deterministic_equivalent, limit  # noqa: F401
     from .result import Evaluation, Limit  # noqa: F401
     from .solve.certify import Certificate  # noqa: F401
