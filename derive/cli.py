@@ -28,7 +28,7 @@ def run(argv: Sequence[str]) -> int:
     >>> run(["list", "--json"])  # doctest: +ELLIPSIS
     [
       {
-        "name": "deformed-wigner-outlier",
+        "name": "...",
     ...
     0
     """

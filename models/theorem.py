@@ -54,12 +54,14 @@ class Theorem:
     observables : mapping of str to Expr, optional
         What people read off the limits: expressions in symbols named like the quantities, and in the parameters.
     measured : mapping of str to Expr, optional
-        By name, the observables that a simulation measures on the samples, such as a :class:`derive.Agreement`, instead
-        of computing them from the simulated quantities.
+        By name, the observables that a simulation measures on every sample instead of computing them from the means of
+        the simulated quantities: a :class:`derive.Agreement`, or an expression as for ``observables``.
     laws : mapping, optional
         Default laws of the deterministic matrices, as for ``Limit.evaluate``.
     inner, commuting : optional
         Declared inner products and commutations, as for :func:`derive.limit`.
+    where : mapping of Symbol to Expr, optional
+        Symbols that stand for expressions in the parameters, as for :func:`derive.limit`.
     spectrum : MatrixExpr, optional
         The self-adjoint matrix whose density people plot; its edges, atoms and outliers are shown with the limits.
     entries : str or EntryLaw, optional
@@ -100,6 +102,7 @@ class Theorem:
     laws: Mapping[Any, Any] = field(default_factory=dict)
     inner: Mapping[tuple[Signal, Signal], Expr] = field(default_factory=dict)
     commuting: tuple[tuple[Deterministic, ...], ...] = ()
+    where: Mapping[Symbol, Expr] = field(default_factory=dict)
     spectrum: MatrixExpr | None = None
     entries: str | EntryLaw = "gaussian"
     dependent: Dependent | None = None
@@ -164,7 +167,7 @@ class Theorem:
         """The limit of the quantities, derived on first use."""
         from derive import limit
 
-        return limit(dict(self.quantities), dict(self.regime), **self._declared)
+        return limit(dict(self.quantities), dict(self.regime), **self._declared, where=dict(self.where) or None)
 
     @cached_property
     def spectral_law(self) -> Spectrum:
@@ -430,7 +433,7 @@ class Theorem:
         own = set(dependent.letters) if dependent else set()
         if any(set(_as_tuple(key)) & own and values.get(key) != law for key, law in self.laws.items()):
             dependent = None
-        own_options = {"start": self.start, "measured": dict(self.measured)}
+        own_options = {"start": self.start, "measured": {k: e.rewrite(erf) for k, e in self.measured.items()}}
         return {"entries": self.entries, "dependent": dependent} | {k: v for k, v in own_options.items() if v}
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
-from sympy import Expr, Symbol
+from sympy import Expr, MatrixExpr, Symbol, Trace
 
 from derive.errors import ParameterError
+from derive.functionals import Agreement
 from derive.symbols import MatrixLetter
+from derive.where import values_where
 
 from .entries import entry_law
 from .finite_model import MatrixSpecification
@@ -38,12 +41,12 @@ def finite_model(law: Any, request: Request) -> tuple[Specification, Plan]:
     if not quantities:
         raise ParameterError(f"a check needs a law of scalars from derive.limit(...), got {type(law).__name__}")
     for name, statistic in request.measured.items():
-        raise ParameterError(
-            f"{name} measures {statistic}, which is of an estimator of a tensor; this law is about matrices"
-        )
+        quantities[name] = _of_a_sample(name, statistic, law.quantities)
     entries, dependent = request.take("entries", "dependent", reason=_TENSORS)
     letters: tuple[MatrixLetter, ...] = tuple(sorted(law.letters, key=lambda m: m.name))
     point = read_point(request.params, letters, _symbols(law))
+    where = getattr(law, "where", {})
+    point = replace(point, numbers={**point.numbers, **values_where(where, point.numbers)})
     plan = make_plan(
         law.base, law.regime, law.dims, letters, point, request.sizes_or(_SIZES), request.trials, request.fewest
     )  # fmt: skip
@@ -60,6 +63,17 @@ def finite_model(law: Any, request: Request) -> tuple[Specification, Plan]:
         ),
         plan,
     )  # fmt: skip
+
+
+def _of_a_sample(name: str, statistic: Expr, quantities: Mapping[str, Expr]) -> Expr:
+    """A function of the quantities as one quantity: of every sample, and not of their means."""
+    if statistic.atoms(Agreement):
+        raise ParameterError(
+            f"{name} measures {statistic}, which is counted on estimators of tensors and unfoldings; this law is about "
+            "matrices: write it as an expression in the quantities"
+        )
+    exprs = {s: quantities[s.name] for s in statistic.free_symbols if s.name in quantities}
+    return statistic.xreplace({s: Trace(e) if isinstance(e, MatrixExpr) else e for s, e in exprs.items()})
 
 
 def _names(letters: Sequence[MatrixLetter]) -> str:
