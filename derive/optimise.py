@@ -19,13 +19,14 @@ from .bind import Binding
 from .errors import BranchError, ParameterError
 from .lower.digits import MpKind
 from .lower.program import Program, compile_program
-from .numbers import as_double, check_digits, exact
+from .numbers import check_digits, exact
 from .optimum import Optimum, OptimumStatus, locate
 from .solve.digits import evaluate_digits, numbers_at
 from .solve.evaluate import Batch
 from .solve.linear import solve_dense
 from .symbols import Deterministic, MatrixLetter
 from .system import System
+from .varied import interval_of, parameter_named
 
 __all__ = ["Along", "Slopes", "optimise"]
 
@@ -44,8 +45,8 @@ def optimise(
     largest: bool,
 ) -> Optimum:
     """See :meth:`derive.Limit.minimise`."""
-    symbol, expr = _parameter(law, over), _objective(law, of)
-    low, high = _interval(symbol, bounds)
+    symbol, expr = parameter_named(law.parameters, over), _objective(law, of)
+    low, high = interval_of(symbol, bounds, _WIDEST)
     fixed = dict(at or {})
     if any(getattr(k, "name", k) == symbol.name for k in fixed):
         raise ParameterError(f"{symbol} is both varied (over) and fixed (at)")
@@ -80,14 +81,6 @@ def optimise(
 # what was asked ------------------------------------------------------------------------------------------------------
 
 
-def _parameter(law: Any, over: Any) -> Symbol:
-    names = {s.name: s for s in law.parameters}
-    name = getattr(over, "name", str(over))
-    if name not in names:
-        raise ParameterError(f"over: {name} is no parameter; the parameters are {', '.join(names) or 'none'}")
-    return names[name]
-
-
 def _objective(law: Any, of: Any) -> Expr:
     """An expression in the names of the quantities (and in parameters)."""
     names = list(law.quantities)
@@ -108,22 +101,6 @@ def _objective(law: Any, of: Any) -> Expr:
     if unknown:
         raise ParameterError(f"of: {', '.join(unknown)} is neither a quantity ({shown}) nor a parameter")
     return expr.xreplace({s: Symbol(s.name) if s.name in names else known[s.name] for s in expr.free_symbols})
-
-
-def _interval(symbol: Symbol, bounds: tuple[Any, Any] | None) -> tuple[float, float]:
-    if bounds is None:
-        if not symbol.is_positive:
-            raise ParameterError(f"bounds: give the interval in which {symbol} is varied, as in bounds=(0, 1)")
-        return _WIDEST
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise ParameterError(f"bounds: expected two numbers (lowest, highest) for {symbol}, got {bounds!r}")
-    low, high = (float(np.real(as_double(b, "bounds"))) for b in bounds)
-    if not low < high:
-        raise ParameterError(f"bounds: {symbol} from {low:g} to {high:g}; the first must be smaller")
-    if (symbol.is_positive and low <= 0) or (symbol.is_nonnegative and low < 0):
-        word = "positive" if symbol.is_positive else "nonnegative"
-        raise ParameterError(f"bounds: {symbol} is declared {word}, and the interval begins at {low:g}")
-    return low, high
 
 
 def _is_law(key: Any) -> bool:

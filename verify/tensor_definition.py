@@ -12,7 +12,7 @@ from derive.symbols import Signal
 from derive.tensors.reading import PlantedTensor
 from derive.tensors.tensor_limit import TensorLimit
 
-__all__ = ["TensorDefinition"]
+__all__ = ["Defined", "TensorDefinition"]
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,22 @@ class TensorDefinition:
             dict(law.ratios.ratios),
             numbers,
         )
+
+
+@dataclass(frozen=True)
+class Defined:
+    """What every specification of planted tensors has of its definition."""
+
+    definition: TensorDefinition
+
+    @property
+    def quantities(self) -> Mapping[str, Expr]:
+        return self.definition.quantities
+
+    @property
+    def base(self) -> Symbol:
+        return self.definition.base
+
+    @property
+    def numbers(self) -> Mapping[Symbol, Expr]:
+        return self.definition.numbers

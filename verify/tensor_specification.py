@@ -26,7 +26,7 @@ from .inputs import Point, read_point
 from .plan import Plan, make_plan, ratios
 from .specification import Request
 from .tensor_campaign import PowerIteration, bytes_of, measure, power_iteration_of, warn_of_caps
-from .tensor_definition import TensorDefinition
+from .tensor_definition import Defined, TensorDefinition
 from .tensor_sample import TensorSampler
 from .threads import few_threads
 
@@ -46,25 +46,12 @@ _GAUSSIAN = "the noise of a planted tensor is Gaussian, and matrices alone have 
 
 
 @dataclass(frozen=True)
-class TensorSpecification:
+class TensorSpecification(Defined):
     """A finite model of planted tensors and of the estimator: all that the measured numbers depend on."""
 
-    definition: TensorDefinition
     lengths: Mapping[Symbol, Rational]
     estimator: PowerIteration
     seed: int
-
-    @property
-    def quantities(self) -> Mapping[str, Expr]:
-        return self.definition.quantities
-
-    @property
-    def base(self) -> Symbol:
-        return self.definition.base
-
-    @property
-    def numbers(self) -> Mapping[Symbol, Expr]:
-        return self.definition.numbers
 
     @property
     def method(self) -> dict[str, str]:

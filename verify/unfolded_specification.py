@@ -31,7 +31,7 @@ from .inputs import read_point
 from .plan import Plan, make_plan
 from .specification import Request
 from .tensor_campaign import bytes_of
-from .tensor_definition import TensorDefinition
+from .tensor_definition import Defined, TensorDefinition
 from .tensor_estimators import unfolding_gram
 from .tensor_sample import Letters, TensorSampler, fraction_agreeing
 from .threads import few_threads
@@ -52,25 +52,12 @@ _GAUSSIAN = "the noise of a planted tensor is Gaussian, and its unfolding needs 
 
 
 @dataclass(frozen=True)
-class UnfoldedSpecification:
+class UnfoldedSpecification(Defined):
     """A finite planted tensor and the mode along which it is unfolded: all that the measured numbers depend on."""
 
-    definition: TensorDefinition
     mode: int  # from 0
     lengths: Mapping[Symbol, Rational]
     seed: int
-
-    @property
-    def quantities(self) -> Mapping[str, Expr]:
-        return self.definition.quantities
-
-    @property
-    def base(self) -> Symbol:
-        return self.definition.base
-
-    @property
-    def numbers(self) -> Mapping[Symbol, Expr]:
-        return self.definition.numbers
 
     @property
     def method(self) -> dict[str, str]:

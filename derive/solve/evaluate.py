@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import mpmath
@@ -86,7 +87,7 @@ class Batch:
             return array
         return self.xp.reshape(self.xp.broadcast_to(array, self.shape), (self.count,))
 
-    @property
+    @cached_property
     def boundary(self) -> np.ndarray:
         """Points where some parameter is complex with imaginary part +0: the boundary value is meant."""
         out = np.zeros(self.shape, dtype=bool)

@@ -13,8 +13,9 @@ from ..errors import BranchError, ParameterError
 from ..lower.algebra import Algebra
 from ..lower.digits import MpKind
 from ..lower.program import compile_program
-from ..numbers import as_double, check_digits, exact
+from ..numbers import check_digits, exact
 from ..optimum import Optimum, OptimumStatus, locate
+from ..varied import interval_of, parameter_named
 from .critical import newton_digits
 from .numeric import flat
 from .sensitivity import Sensitivity
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .tensor_limit import TensorLimit
 
 __all__ = ["optimise"]
+
+_WIDEST = (1e-2, 1e2)  # where a positive parameter is looked for
 
 
 def optimise(
@@ -36,8 +39,8 @@ def optimise(
     largest: bool,
 ) -> Optimum:
     """See :meth:`TensorLimit.minimise`."""
-    symbol, expr = _parameter(limit, over), _quantity(limit, of)
-    low, high = _bounds(symbol, bounds)
+    symbol, expr = parameter_named(limit.parameters, over), _quantity(limit, of)
+    low, high = interval_of(symbol, bounds, _WIDEST)
     rest = {k: v for k, v in dict(at or {}).items() if getattr(k, "name", k) != symbol.name}
     if len(rest) < len(dict(at or {})):
         raise ParameterError(f"{symbol} is both varied (over) and fixed (at)")
@@ -71,14 +74,6 @@ def optimise(
     return Optimum(best.at.reshape(shape), sign * best.value.reshape(shape), best.status.reshape(shape))
 
 
-def _parameter(limit: TensorLimit, over: Any) -> Symbol:
-    names = {s.name: s for s in limit.parameters}
-    name = getattr(over, "name", str(over))
-    if name not in names:
-        raise ParameterError(f"over: {name} is no parameter; the parameters are {', '.join(names)}")
-    return names[name]
-
-
 def _quantity(limit: TensorLimit, of: str | None) -> Expr:
     values = limit.system.values
     if of is None and len(values) == 1:
@@ -87,22 +82,6 @@ def _quantity(limit: TensorLimit, of: str | None) -> Expr:
         asked = "say which quantity" if of is None else f"{of} is no quantity"
         raise ParameterError(f"of: {asked}; the quantities are {', '.join(values)}")
     return values[of]
-
-
-def _bounds(symbol: Symbol, bounds: tuple[Any, Any] | None) -> tuple[float, float]:
-    if bounds is None:
-        if not symbol.is_positive:
-            raise ParameterError(f"bounds: give the interval in which {symbol} is varied, as in bounds=(0, 1)")
-        return 1e-2, 1e2
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise ParameterError(f"bounds: expected two numbers (lowest, highest) for {symbol}, got {bounds!r}")
-    low, high = (float(np.real(as_double(b, "bounds"))) for b in bounds)
-    if not low < high:
-        raise ParameterError(f"bounds: {symbol} from {low:g} to {high:g}; the first must be smaller")
-    if (symbol.is_positive and low <= 0) or (symbol.is_nonnegative and low < 0):
-        raise ParameterError(f"bounds: {symbol} is declared {'positive' if symbol.is_positive else 'nonnegative'}, and "
-                             f"the interval begins at {low:g}")  # fmt: skip
-    return low, high
 
 
 def _to_digits(
